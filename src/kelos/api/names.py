@@ -1,0 +1,128 @@
+"""Every label, annotation, environment variable, container, volume and path, with who writes and who reads it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+DOMAIN = "kelos.dev"
+
+# Labels on what we make; selectors use only these.
+LABEL_TASK = "kelos.dev/task"  # Job builder → controller, CLI, Action: the Task's name, cut to a label value
+LABEL_TASK_UID = "kelos.dev/task-uid"  # Job builder → controller: whose pod this is, exactly
+LABEL_BRANCH_LOCK = "kelos.dev/branch-lock"  # Job builder → branch lock: pods that may still write to the branch
+LABEL_NAME = "kelos.dev/name"  # Job builder → people: always "kelos"
+LABEL_COMPONENT = "kelos.dev/component"  # Job builder → people: "task"
+LABEL_MANAGED_BY = "kelos.dev/managed-by"  # Job builder → people: "kelos-controller"
+LABEL_SPAWNER = "kelos.dev/taskspawner"  # spawner → controller: name of the TaskSpawner that made the Task
+
+# Annotations.
+ANNOTATION_CANCEL = "kelos.dev/cancel-requested"  # anybody → controller: JSON {"by","at","why"}
+ANNOTATION_LEASE = "kelos.dev/client-lease"  # Action → controller: JSON {"holder","count","seconds"}
+ANNOTATION_TRIGGERED_BY = "kelos.dev/triggered-by"  # Action, CLI, spawner → people, reporter
+ANNOTATION_SPEC_HASH = "kelos.dev/spec-hash"  # Action, CLI → Action: equal hash means the same request
+ANNOTATION_PROMPT = "kelos.dev/prompt"  # Job builder → kubelet (downward API file): the prompt, when it is small
+
+FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
+FINALIZER_TASK = "kelos.dev/finalizer"  # the reference's; stripped when found
+
+FIELD_MANAGER = "kelos-controller"
+
+# Containers and volumes of the agent pod.
+CONTAINER_AGENT = "kelos-agent"
+CONTAINER_PREPARE = "git-clone"
+VOLUME_WORKSPACE = "workspace"
+VOLUME_TOKEN = "kelos-github-token"
+VOLUME_PLUGINS = "kelos-plugin"
+VOLUME_INPUTS = "kelos-inputs"
+VOLUME_PROMPT = "kelos-prompt"
+VOLUME_HOME = "kelos-home"
+RESERVED_CONTAINERS = (
+    "git-clone",
+    "remote-setup",
+    "branch-setup",
+    "workspace-files",
+    "plugin-setup",
+    "skills-install",
+)
+RESERVED_PREFIX = "kelos-"
+
+ENTRYPOINT = "/kelos_entrypoint.sh"  # every agent image has it; argument 1 is the prompt
+AGENT_UID = 61100
+
+# Paths inside the pod. On the local plane they are rewritten, so the runner takes every path from its environment.
+PATH_WORKSPACE = "/workspace"
+PATH_REPO = "/workspace/repo"
+PATH_GH_CONFIG = "/workspace/.gh-config"
+PATH_TOKEN_DIR = "/kelos/github-token"
+PATH_TOKEN = "/kelos/github-token/GITHUB_TOKEN"
+PATH_PLUGINS = "/kelos/plugin"
+PATH_INPUTS = "/kelos/inputs"
+PATH_PROMPT_DIR = "/kelos/prompt"
+PATH_PROMPT = "/kelos/prompt/prompt"
+PATH_HOME = "/kelos/home"
+PATH_TERMINATION_LOG = "/dev/termination-log"
+
+# Environment of the agent container (Job builder → runner, and every foreign image of the reference's contract).
+ENV_MODEL = "KELOS_MODEL"
+ENV_EFFORT = "KELOS_EFFORT"
+ENV_BRANCH = "KELOS_BRANCH"
+ENV_AGENT_TYPE = "KELOS_AGENT_TYPE"
+ENV_SPAWNER = "KELOS_TASKSPAWNER"
+ENV_BASE_BRANCH = "KELOS_BASE_BRANCH"
+ENV_UPSTREAM_REPO = "KELOS_UPSTREAM_REPO"
+ENV_TOKEN_FILE = "KELOS_GITHUB_TOKEN_FILE"
+ENV_SETUP_COMMAND = "KELOS_SETUP_COMMAND"  # JSON list of strings
+ENV_AGENTS_MD = "KELOS_AGENTS_MD"  # instructions, by secretKeyRef; never a literal in the pod
+ENV_PLUGIN_DIR = "KELOS_PLUGIN_DIR"
+ENV_MCP_SERVERS = "KELOS_MCP_SERVERS"  # JSON, by secretKeyRef; never a literal in the pod
+ENV_TASK_NAME = "KELOS_TASK_NAME"
+# Ours: what the runner needs beyond the reference's contract.
+ENV_PROMPT_FILE = "KELOS_PROMPT_FILE"  # the prompt byte for byte; wins over argument 1
+ENV_TIMEOUT_SECONDS = "KELOS_TIMEOUT_SECONDS"  # limit of the agent's run, enforced by the runner
+ENV_WORKSPACE_DIR = "KELOS_WORKSPACE_DIR"  # the checkout; unset without a Workspace
+ENV_INPUTS_DIR = "KELOS_INPUTS_DIR"  # files of the owned Secret: agents.md, mcp.json, files/, plugins/
+ENV_TERMINATION_LOG = "KELOS_TERMINATION_LOG"  # where the outcome document goes
+# Environment of git-clone (Job builder → runner's `prepare`).
+ENV_REPO = "KELOS_REPO"
+ENV_REF = "KELOS_REF"
+ENV_REMOTES = "KELOS_REMOTES"  # JSON list of {"name","url"}
+ENV_GIT_USER_NAME = "KELOS_GIT_USER_NAME"
+ENV_GIT_USER_EMAIL = "KELOS_GIT_USER_EMAIL"
+ENV_SUBMODULES = "KELOS_SUBMODULES"  # "1" or unset
+ENV_LFS = "KELOS_LFS"  # "1" or unset
+ENV_SKILLS = "KELOS_SKILLS"  # JSON list of {"source","skill","tokenFile"}
+
+ENV_GITHUB_TOKEN = "GITHUB_TOKEN"
+ENV_GH_TOKEN = "GH_TOKEN"
+ENV_GH_ENTERPRISE_TOKEN = "GH_ENTERPRISE_TOKEN"
+ENV_GH_HOST = "GH_HOST"
+ENV_GH_CONFIG_DIR = "GH_CONFIG_DIR"
+ENV_HOME = "HOME"
+
+# Files below ENV_INPUTS_DIR.
+INPUT_AGENTS_MD = "agents.md"
+INPUT_MCP = "mcp.json"
+INPUT_FILES = "files"  # files/<relative path in the checkout>
+INPUT_PLUGINS = "plugins"  # plugins/<plugin>/skills/<skill>/SKILL.md, plugins/<plugin>/agents/<agent>.md
+
+# The marker block in the agent's log (runner and foreign images → controller).
+MARKER_START = "---KELOS_OUTPUTS_START---"
+MARKER_END = "---KELOS_OUTPUTS_END---"
+MARKER_SETUP_START = "---KELOS_SETUP_COMMAND_START---"
+MARKER_SETUP_DONE = "---KELOS_SETUP_COMMAND_DONE---"
+MARKER_SETUP_FAILED = "---KELOS_SETUP_COMMAND_FAILED---"
+
+# Keys of a Workspace or agent Secret.
+KEY_GITHUB_TOKEN = "GITHUB_TOKEN"
+APP_SECRET_KEYS = ("appID", "installationID", "privateKey")
+
+PROMPT_LIMIT_BYTES = 512 * 1024  # before and after rendering
+PROMPT_ARGUMENT_LIMIT_BYTES = 96 * 1024  # a longer prompt travels by file only
+
+
+def shorten(text: str, limit: int = 63) -> str:
+    """`text` when it fits, else its beginning and a hash of all of it: stable, and different for different texts."""
+    if len(text) <= limit:
+        return text
+    digest = sha256(text.encode()).hexdigest()[:10]
+    return f"{text[: limit - 11].rstrip('-._')}-{digest}"
