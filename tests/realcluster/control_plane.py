@@ -1,0 +1,176 @@
+"""One throw-away Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager.
+
+No node and no kubelet: pods stay Pending until `fake_node` plays their part, and logs and exec answer with an error.
+"""
+
+import random
+import signal
+import socket
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from secrets import token_hex
+from types import TracebackType
+from typing import Any, Self
+
+from .binaries import Binaries
+from .client import Api, connect
+from .crds import install_crds
+from .kubeconfigs import write_kubeconfig
+from .pki import create_pki
+from .processes import Program, Workshop
+from .programs import Site, apiserver_command, controller_manager_command, etcd_command
+from .waiting import wait_for
+
+NAMESPACES = "/api/v1/namespaces"
+
+
+class ControlPlane:
+    """A running control plane; ends with `stop`, with the `with` block, or with this process."""
+
+    def __init__(self, binaries: Binaries) -> None:
+        self._workshop = Workshop()
+        self._site = _prepare_site(binaries, self._workshop.folder)
+        authority = self._site.pki.authority.certificate
+        folder, url = self._workshop.folder, self._site.server_url
+        token = self._site.token_file.read_text().split(",")[0]
+        self.kubeconfig = write_kubeconfig(
+            folder / "kubeconfig", server=url, authority=authority, pair=self._site.pki.admin
+        )
+        self.token_kubeconfig = write_kubeconfig(
+            folder / "kubeconfig-token", server=url, authority=authority, token=token
+        )
+        self.kubectl = binaries.kubectl
+        self.api: Api = connect(self.kubeconfig)
+        self._apiserver: Program | None = None
+
+    @classmethod
+    def start(cls, binaries: Binaries, crds: Iterable[Mapping[str, Any]] = ()) -> Self:
+        """Start everything; the definitions come before the controllers, which look for kinds only every 30 s."""
+        plane = cls(binaries)
+        try:
+            plane._start_store()
+            plane.start_apiserver()
+            install_crds(plane.api, crds)
+            plane._start_controllers()
+        except BaseException:
+            plane.stop()
+            raise
+        return plane
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every program and remove all files."""
+        self._workshop.close()
+
+    def start_apiserver(self) -> None:
+        """Start the API server, on the same address every time, and return when it is ready."""
+        program = self._workshop.start("kube-apiserver", apiserver_command(self._site))
+        self._apiserver = program
+        wait_for("kube-apiserver to be ready", lambda: _is_ready(self.api, program), 60)
+
+    def kill_apiserver(self) -> None:
+        """End the API server as a crash does: connections break, nothing is said."""
+        self._running_apiserver().kill()
+
+    def restart_apiserver(self) -> None:
+        """Crash the API server and start it again; the data stays."""
+        self.kill_apiserver()
+        self.start_apiserver()
+
+    def pause_apiserver(self) -> None:
+        """Freeze the API server: connections stay open and silent, as with a dead network."""
+        self._running_apiserver().send(signal.SIGSTOP)
+
+    def resume_apiserver(self) -> None:
+        """Let a paused API server go on."""
+        self._running_apiserver().send(signal.SIGCONT)
+
+    def create_namespace(self, prefix: str = "test") -> str:
+        """A new namespace in which pods may be created; nobody deletes it, it goes with the control plane."""
+        name = f"{prefix}-{token_hex(4)}"
+        self.api.post(NAMESPACES, {"metadata": {"name": name}}).expect()
+        self._await_service_account(name)
+        return name
+
+    def _await_service_account(self, namespace: str) -> None:
+        path = f"{NAMESPACES}/{namespace}/serviceaccounts/default"
+        wait_for(f"the default ServiceAccount of {namespace}", lambda: self.api.get(path).status == 200)
+
+    def _start_store(self) -> None:
+        etcd = self._workshop.start("etcd", etcd_command(self._site))
+        wait_for("etcd to listen", lambda: _listens(self._site.etcd_port, etcd))
+
+    def _start_controllers(self) -> None:
+        pair = self._site.pki.controller_manager
+        kubeconfig = write_kubeconfig(
+            self._workshop.folder / "kubeconfig-controllers",
+            server=self._site.server_url,
+            authority=self._site.pki.authority.certificate,
+            pair=pair,
+        )
+        self._workshop.start("kube-controller-manager", controller_manager_command(self._site, kubeconfig))
+        self._await_service_account("default")
+
+    def _running_apiserver(self) -> Program:
+        assert self._apiserver is not None
+        return self._apiserver
+
+
+def _prepare_site(binaries: Binaries, folder: Path) -> Site:
+    ports = free_ports(3)
+    token_file = folder / "tokens.csv"
+    token_file.touch(mode=0o600)
+    token_file.write_text(f"{token_hex(16)},admin,admin,system:masters\n")
+    return Site(
+        binaries=binaries,
+        folder=folder,
+        pki=create_pki(folder / "pki", datetime.now(timezone.utc)),
+        etcd_port=ports[0],
+        etcd_peer_port=ports[1],
+        server_port=ports[2],
+        token_file=token_file,
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on, outside the range from which the kernel takes ports for clients."""
+    chosen: list[int] = []
+    while len(chosen) < count:
+        port = random.randrange(20000, 32000)
+        if port not in chosen and _is_free(port):
+            chosen.append(port)
+    return chosen
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _listens(port: int, program: Program) -> bool:
+    program.check()
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _is_ready(api: Api, program: Program) -> bool:
+    program.check()
+    try:
+        return api.get("/readyz").status == 200
+    except OSError:
+        return False

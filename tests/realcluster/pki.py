@@ -1,0 +1,116 @@
+"""Keys and certificates of one control plane, as short-lived as the plane itself."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+SERVER_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+SERVER_ADDRESSES = ("127.0.0.1", "10.96.0.1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The files of a certificate and its key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pki:
+    """Everything the programs prove themselves with."""
+
+    authority: Pair
+    server: Pair
+    admin: Pair
+    controller_manager: Pair
+    kubelet_client: Pair
+    front_proxy: Pair
+    service_accounts: Pair
+
+
+def create_pki(folder: Path, now: datetime) -> Pki:
+    """Write a fresh authority and everything it signs into `folder`."""
+    folder.mkdir(mode=0o700)
+    authority = _Authority(folder, now)
+    return Pki(
+        authority=authority.pair,
+        server=authority.issue("kube-apiserver", server=True),
+        admin=authority.issue("admin", organization="system:masters"),
+        controller_manager=authority.issue("system:kube-controller-manager"),
+        kubelet_client=authority.issue("kube-apiserver-kubelet-client", organization="system:masters"),
+        front_proxy=authority.issue("front-proxy-client"),
+        service_accounts=authority.issue("service-accounts"),
+    )
+
+
+class _Authority:
+    def __init__(self, folder: Path, now: datetime) -> None:
+        self._folder = folder
+        self._now = now
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("kelos-test-ca", None)
+        certificate = self._builder(self._name, self._key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.pair = self._write("ca", certificate.sign(self._key, hashes.SHA256()), self._key)
+
+    def issue(self, common_name: str, *, organization: str | None = None, server: bool = False) -> Pair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = self._builder(_name(common_name, organization), key).add_extension(
+            x509.ExtendedKeyUsage([usage]), critical=False
+        )
+        if server:
+            builder = builder.add_extension(x509.SubjectAlternativeName(_server_names()), critical=False)
+        return self._write(common_name.replace(":", "-"), builder.sign(self._key, hashes.SHA256()), key)
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self._now - timedelta(hours=1))
+            .not_valid_after(self._now + timedelta(days=7))
+            .add_extension(identifier, critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        )
+
+    def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
+        pair = Pair(certificate=self._folder / f"{name}.crt", key=self._folder / f"{name}.key")
+        pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        pair.key.touch(mode=0o600)
+        pair.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+            )
+        )
+        return pair
+
+
+def _name(common_name: str, organization: str | None) -> x509.Name:
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    if organization:
+        parts.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+    return x509.Name(parts)
+
+
+def _server_names() -> Sequence[x509.GeneralName]:
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in SERVER_ADDRESSES]
+    return [*(x509.DNSName(name) for name in SERVER_NAMES), *addresses]
