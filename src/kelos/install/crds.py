@@ -1,0 +1,96 @@
+"""The CustomResourceDefinitions: both versions of a kind are one schema, so nothing is ever converted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from kelos.api.agent_config import AgentConfig
+from kelos.api.kinds import AGENT_CONFIG, CRD, TASK, WORKSPACE, Kind, Manifest
+from kelos.api.meta import Object
+from kelos.api.schema import structural_schema
+from kelos.api.task import Task
+from kelos.api.workspace import Workspace
+
+VERSIONS = ("v1alpha1", "v1alpha2")
+STORED = "v1alpha2"
+
+
+def _column(name: str, path: str, *, type: str = "string", is_wide: bool = False) -> Manifest:
+    return {"name": name, "type": type, "jsonPath": path, **({"priority": 1} if is_wide else {})}
+
+
+_AGE = _column("Age", ".metadata.creationTimestamp", type="date")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Definition:
+    kind: Kind
+    model: type[Object]
+    columns: tuple[Manifest, ...] = ()
+    has_status: bool = False
+
+
+# The agent may stand in two places of a Task's spec and a column has one path: status.type is what counts.
+_DEFINITIONS = (
+    _Definition(
+        kind=TASK,
+        model=Task,
+        has_status=True,
+        columns=(
+            _column("Type", ".status.type"),
+            _column("Phase", ".status.phase"),
+            _column("Reason", ".status.reason"),
+            _column("Branch", ".spec.branch", is_wide=True),
+            _column("Depends On", ".spec.dependsOn", is_wide=True),
+            _column("Cost", ".status.usage.cost", is_wide=True),
+            _AGE,
+        ),
+    ),
+    _Definition(
+        kind=WORKSPACE, model=Workspace, columns=(_column("Repo", ".spec.repo"), _column("Ref", ".spec.ref"), _AGE)
+    ),
+    _Definition(kind=AGENT_CONFIG, model=AgentConfig, columns=(_AGE,)),
+)
+
+
+def build_crds() -> list[Manifest]:
+    """Every definition we install, ready to be sent to an API server; nothing in them is shared."""
+    built: list[Manifest] = json.loads(json.dumps([_build(definition) for definition in _DEFINITIONS]))
+    return built
+
+
+def _build(definition: _Definition) -> Manifest:
+    kind = definition.kind
+    return {
+        "apiVersion": CRD.api_version,
+        "kind": CRD.kind,
+        "metadata": {
+            "name": f"{kind.plural}.{kind.group}",
+            "annotations": {"helm.sh/resource-policy": "keep"},
+            "labels": {"app.kubernetes.io/name": "kelos", "app.kubernetes.io/part-of": "kelos"},
+        },
+        "spec": {
+            "group": kind.group,
+            "names": {
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
+            },
+            "scope": "Namespaced",
+            "conversion": {"strategy": "None"},
+            "versions": [_version(definition, version) for version in VERSIONS],
+        },
+    }
+
+
+def _version(definition: _Definition, version: str) -> Manifest:
+    return {
+        "name": version,
+        "served": True,
+        "storage": version == STORED,
+        "additionalPrinterColumns": list(definition.columns),
+        "schema": {"openAPIV3Schema": structural_schema(definition.model)},
+        **({"subresources": {"status": {}}} if definition.has_status else {}),
+    }
