@@ -67,7 +67,6 @@ def _build(definition: _Definition) -> Manifest:
         "kind": CRD.kind,
         "metadata": {
             "name": f"{kind.plural}.{kind.group}",
-            "annotations": {"helm.sh/resource-policy": "keep"},
             "labels": {"app.kubernetes.io/name": "kelos", "app.kubernetes.io/part-of": "kelos"},
         },
         "spec": {

@@ -1,0 +1,59 @@
+"""`python -m kelos.install.generate [--check]`: write every generated file below a folder, or name the stale ones."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from kelos.install import templates
+
+Generator = Callable[[], Iterable[tuple[str, str]]]
+
+GENERATORS: tuple[Generator, ...] = (templates.crd_templates,)
+"""Each yields (path below the root, content). A new kind of generated file is a new line here."""
+
+OWNED_FOLDERS = (templates.FOLDER,)
+"""Folders with nothing but generated files: what nobody generates any more is removed."""
+
+
+def main(arguments: list[str]) -> int:
+    """0 when everything is written or fresh, 1 when `--check` found a stale file."""
+    parser = argparse.ArgumentParser(prog="python -m kelos.install.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is stale")
+    parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
+    options = parser.parse_args(arguments)
+    stale = tuple(stale_files(options.root))
+    if options.check:
+        for path, _ in stale:
+            sys.stderr.write(f"{path} is stale: run `make generate`\n")
+        return 1 if stale else 0
+    for path, content in stale:
+        _put(options.root / path, content)
+        sys.stderr.write(f"{path}\n")
+    return 0
+
+
+def stale_files(root: Path) -> Iterator[tuple[str, str | None]]:
+    """Every file that differs from what is generated, with its new content; None for one that should be gone."""
+    wanted = {path: content for generate in GENERATORS for path, content in generate()}
+    for path, content in wanted.items():
+        if not (root / path).is_file() or (root / path).read_text("utf-8") != content:
+            yield path, content
+    for folder in OWNED_FOLDERS:
+        for file in sorted((root / folder).glob("*")):
+            if (path := f"{folder}/{file.name}") not in wanted:
+                yield path, None
+
+
+def _put(path: Path, content: str | None) -> None:
+    if content is None:
+        path.unlink()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, "utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
