@@ -1,12 +1,10 @@
-"""Fill the cache: Kubernetes programs from their Go modules, etcd from Debian's package, one run at a time."""
+"""Fill the cache: etcd and the Kubernetes programs, built from pinned Go modules, one run at a time."""
 
 import fcntl
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,16 +14,23 @@ from .binaries import KUBERNETES_VERSION, AssetsUnavailableError, Tell, is_progr
 
 GO_MODULE = Path(__file__).parent / "go"
 
-# What each program takes on two cores with an empty build cache; later ones profit from the earlier.
-BUILD_MINUTES = {"kubectl": 3, "kube-apiserver": 7, "kube-controller-manager": 2}
+PACKAGES = {
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    # A distribution's etcd may lack progress requests; the API server then serves no streaming lists and few bookmarks.
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+}
+
+# On two cores with an empty build cache; what comes later profits from what came earlier.
+BUILD_MINUTES = {"kubectl": 2, "etcd": 1, "kube-apiserver": 5, "kube-controller-manager": 2}
 
 
 def provide(folder: Path, tell: Tell) -> None:
     """Put every missing program into `folder`; a second run waits for the first and then finds them there."""
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder, tell):
-        _provide_etcd(folder, tell)
-        missing = [name for name in BUILD_MINUTES if not is_program(folder / name)]
+        missing = [name for name in PACKAGES if not is_program(folder / name)]
         if missing:
             _build(folder, missing, _go(folder, tell), tell)
 
@@ -52,8 +57,8 @@ def _build(folder: Path, names: Sequence[str], go: Path, tell: Tell) -> None:
         part = folder / f".{name}.part"
         command: list[str | Path] = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", _ldflags()]
         _run(
-            [*command, "-o", part, f"k8s.io/kubernetes/cmd/{name}"],
-            f"The Go build of {name} failed. It needs a module proxy (GOPROXY) that serves k8s.io/kubernetes",
+            [*command, "-o", part, PACKAGES[name]],
+            f"The Go build of {name} failed. It needs a module proxy (GOPROXY) that serves {PACKAGES[name]}",
             cwd=GO_MODULE,
             env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"},
         )
@@ -110,34 +115,6 @@ def _go_version(go: Path) -> tuple[int, ...]:
 
 def _version(match: re.Match[str] | None) -> tuple[int, ...]:
     return tuple(int(part) for part in match[1].split(".")) if match else ()
-
-
-def _provide_etcd(folder: Path, tell: Tell) -> None:
-    if is_program(folder / "etcd"):
-        return
-    if found := on_path("etcd"):
-        (folder / "etcd").unlink(missing_ok=True)
-        (folder / "etcd").symlink_to(found)
-        return
-    remedy = "Install etcd (Debian: apt-get install etcd-server) or put it on PATH"
-    if not (on_path("apt-get") and on_path("dpkg-deb")):
-        raise AssetsUnavailableError(f"There is no etcd here. {remedy}.")
-    tell("No etcd on PATH; unpacking Debian's etcd-server into the cache (nothing is installed, no service starts).")
-    with tempfile.TemporaryDirectory(prefix="kelos-etcd-") as scratch:
-        _download_package("etcd-server", Path(scratch), remedy)
-        (package,) = Path(scratch).glob("*.deb")
-        _run(["dpkg-deb", "-x", package, Path(scratch) / "root"], remedy)
-        shutil.copy2(Path(scratch) / "root" / "usr" / "bin" / "etcd", folder / ".etcd.part")
-    (folder / ".etcd.part").replace(folder / "etcd")
-
-
-def _download_package(name: str, into: Path, remedy: str) -> None:
-    # Run by root, apt would download as a user of its own that cannot write here.
-    command = ["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name]
-    if subprocess.run(command, cwd=into, capture_output=True, check=False).returncode == 0:
-        return
-    _run(["apt-get", "-q", "update"], f"{remedy}; the package lists could not be read")
-    _run(command, remedy, cwd=into)
 
 
 def _run(

@@ -1,0 +1,23 @@
+"""Every test of this folder runs twice: on the local plane and on a real API server."""
+
+from pathlib import Path
+
+import pytest
+
+from realcluster.client import connect
+from realcluster.control_plane import ControlPlane
+
+from .servers import Server
+
+
+@pytest.fixture(params=[pytest.param("real", marks=pytest.mark.cluster)])
+def server(request: pytest.FixtureRequest, kubectl: Path) -> Server:
+    """The server under test, with a namespace that only this test uses."""
+    cluster: ControlPlane = request.getfixturevalue("real_cluster")
+    return Server(
+        name="real",
+        api=connect(cluster.token_kubeconfig),
+        namespace=cluster.create_namespace(),
+        kubeconfig=cluster.token_kubeconfig,
+        kubectl_program=kubectl,
+    )
