@@ -1,0 +1,44 @@
+"""When the Job gives up: failure policy, retry budget and deadlines."""
+
+from __future__ import annotations
+
+from kelos.api import names
+from kelos.api.kinds import Manifest
+from kelos.api.reasons import EXIT_CODES, Reason
+from kelos.api.task import Task
+from kelos.settings import Settings
+
+RETRIABLE = (Reason.AGENT_ERROR, Reason.AGENT_INCOMPLETE, Reason.RATE_LIMITED)
+"""Endings that `spec.retries` may repeat. The others would end the same way again."""
+
+
+def failure_policy(task: Task) -> Manifest:
+    """The Task's own policy, else ours: disruptions are free, an agent's end is not repeated unless asked for."""
+    if task.spec.pod_failure_policy is not None:
+        return dict(task.spec.pod_failure_policy)
+    final = sorted(code for code, reason in EXIT_CODES.items() if not (task.spec.retries and reason in RETRIABLE))
+    rules: list[Manifest] = [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": final}},
+    ]
+    if not task.spec.retries:
+        agent = {"containerName": names.CONTAINER_AGENT, "operator": "NotIn", "values": [0]}
+        rules.append({"action": "FailJob", "onExitCodes": agent})
+    return {"rules": rules}
+
+
+def backoff_limit(task: Task, settings: Settings) -> int:
+    return task.spec.retries + settings.infrastructure_retries
+
+
+def job_deadline_seconds(task: Task, settings: Settings) -> int | None:
+    """The Job's hard limit over all attempts; a backstop when the runner keeps the time itself."""
+    if task.spec.timeout_seconds is not None:
+        start = task.spec.start_timeout_seconds or settings.default_start_timeout_seconds
+        return task.spec.timeout_seconds * (1 + task.spec.retries) + start + settings.deadline_grace_seconds
+    return task.spec.effective.pod_overrides.active_deadline_seconds
+
+
+def pod_deadline_seconds(task: Task) -> int | None:
+    """The pod's own limit: `podOverrides.activeDeadlineSeconds` when `timeoutSeconds` took its place on the Job."""
+    return task.spec.effective.pod_overrides.active_deadline_seconds if task.spec.timeout_seconds is not None else None

@@ -1,0 +1,67 @@
+"""Repository URLs, read properly: host, port, owner and name, and one spelling for each repository."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from kelos.errors import UserError
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """Where a repository is. `host` includes a non-default port; `path` has no `.git` and no slashes at its ends."""
+
+    scheme: str
+    host: str
+    path: str
+
+    @property
+    def owner(self) -> str:
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    @property
+    def full_name(self) -> str:
+        return self.path
+
+    @property
+    def identity(self) -> str:
+        """Equal for every URL of the same repository: the transport and the user do not matter."""
+        return f"{self.host.partition(':')[0]}/{self.path}".lower()
+
+    @property
+    def is_on_github_com(self) -> bool:
+        return self.host == "github.com"
+
+
+def parse_repository(url: str) -> Repository:
+    """Read an http(s), git, ssh or `user@host:path` URL. Raises UserError when it is none of them."""
+    scheme, host, port, path = _split(url)
+    path = path.strip("/").removesuffix(".git").rstrip("/")
+    if not host or not path:
+        raise UserError("the repository URL must look like https://host/owner/name, ssh://… or git@host:owner/name")
+    if port is not None and port != DEFAULT_PORTS[scheme]:
+        host = f"{host}:{port}"
+    return Repository(scheme=scheme, host=host, path=path)
+
+
+def _split(url: str) -> tuple[str, str, int | None, str]:
+    if "://" not in url:
+        user_host, colon, path = url.partition(":")
+        if not colon or "/" in user_host:
+            return "", "", None, ""
+        return "ssh", user_host.rpartition("@")[2].lower(), None, path
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "", "", None, ""
+    if parts.scheme not in DEFAULT_PORTS:
+        return "", "", None, ""
+    return parts.scheme, (parts.hostname or "").lower(), port, parts.path

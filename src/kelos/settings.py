@@ -1,0 +1,41 @@
+"""What an installer may turn; every value has a default that is safe on a small cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+REGISTRY = "ghcr.io/kelos-dev"
+AGENT_TYPES = ("claude-code", "codex", "gemini", "opencode", "cursor", "demo")
+
+
+def default_images(prefix: str = REGISTRY, tag: str = "latest") -> Mapping[str, str]:
+    """Agent type → image."""
+    return MappingProxyType({agent: f"{prefix}/{agent}:{tag}" for agent in AGENT_TYPES})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The controller's settings. Times are seconds, sizes Kubernetes quantities."""
+
+    agent_images: Mapping[str, str] = field(default_factory=default_images)
+    image_pull_policy: str | None = None
+    runner_image: str = f"{REGISTRY}/kelos-runner:latest"
+    runner_command: tuple[str, ...] = ("python3", "/kelos/runner.pyz")
+    infrastructure_retries: int = 3
+    cancel_grace_seconds: int = 20
+    """How long an agent may take to end after SIGTERM."""
+    cancel_limit_seconds: int = 90
+    """After this long a cancelled Task ends even if its pod never reported."""
+    deadline_grace_seconds: int = 60
+    """The Job's deadline lies this far behind the runner's own, as a backstop."""
+    default_start_timeout_seconds: int = 600
+    workspace_size_limit: str = "10Gi"
+    home_size_limit: str = "2Gi"
+    prepare_requests: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"})
+    )
+    prepare_limits: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({"cpu": "1", "memory": "1Gi", "ephemeral-storage": "10Gi"})
+    )

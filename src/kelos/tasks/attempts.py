@@ -1,0 +1,140 @@
+"""Attempts: every pod of a Task that is over, judged once; usage of all of them adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kelos.api.kinds import Manifest
+from kelos.api.outcome import Outcome, Usage
+from kelos.api.reasons import Phase, Reason
+from kelos.outputs.document import decode_document
+from kelos.outputs.markers import read_log
+from kelos.outputs.outcome import join
+from kelos.tasks.diagnosis import Diagnosis, why_ended
+from kelos.tasks.facts import PodFacts
+from kelos.tasks.status import timestamp
+from kelos.tasks.view import TaskView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One pod's end."""
+
+    pod: PodFacts
+    outcome: Outcome | None
+    diagnosis: Diagnosis
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.diagnosis.reason is None
+
+
+def needs_log(pod: PodFacts) -> bool:
+    """Whether the pod's log must be read: its agent ran, and the termination message does not say it all."""
+    if not pod.is_over or not pod.agent.has_started:
+        return False
+    document = decode_document(pod.agent.termination_message)
+    return document is None or document.response_is_cut
+
+
+def read_outcome(pod: PodFacts, log: str) -> Outcome | None:
+    """The runner's document first, what the log adds second; `git-clone` speaks when the agent never ran."""
+    if not pod.agent.has_started:
+        messages = (c.termination_message for c in pod.preparation if c.exit_code not in (None, 0))
+        return next((o for m in messages if (o := decode_document(m)) is not None), None)
+    document = decode_document(pod.agent.termination_message)
+    told = read_log(log) if log else None
+    if document is None or told is None:
+        return document or told
+    return join(document, told)
+
+
+def attempts_over(view: TaskView) -> tuple[Attempt, ...]:
+    """Attempts whose pods are over and still there, oldest first."""
+    return tuple(judge(view, pod) for pod in view.pods if pod.is_over)
+
+
+def judge(view: TaskView, pod: PodFacts) -> Attempt:
+    outcome = read_outcome(pod, view.logs.get(pod.uid, ""))
+    diagnosis = why_ended(pod, outcome)
+    if diagnosis.reason is Reason.CANCELLED and pod.is_being_deleted:
+        diagnosis = Diagnosis(
+            reason=Reason.EVICTED,
+            message=f"Pod '{pod.name}' was deleted while the agent ran",
+            advice="Find out who deletes pods in this namespace",
+        )
+    return Attempt(pod=pod, outcome=outcome, diagnosis=diagnosis)
+
+
+def recorded(view: TaskView) -> dict[str, Manifest]:
+    """Attempts already in status, by pod uid, oldest first."""
+    return {entry["podUID"]: entry for entry in view.status.get("attempts") or ()}
+
+
+def record(view: TaskView, attempts: Iterable[Attempt]) -> list[Manifest]:
+    """`status.attempts` with these attempts in it; what was written once stays as it was."""
+    entries = recorded(view)
+    for attempt in attempts:
+        entries.setdefault(attempt.pod.uid, _entry(attempt))
+    return list(entries.values())
+
+
+def agent_errors(entries: Iterable[Manifest]) -> int:
+    """How many attempts the agent itself spoiled; lost nodes and evictions do not count."""
+    spoiled = {Reason.AGENT_ERROR.value, Reason.AGENT_INCOMPLETE.value, Reason.RATE_LIMITED.value}
+    return sum(1 for entry in entries if entry.get("reason") in spoiled)
+
+
+def usage_entry(usage: Usage) -> Manifest:
+    """Usage as status carries it: the plain decimal beside the Kubernetes quantity."""
+    numbers = {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "cacheReadTokens": usage.cache_read_tokens,
+        "cacheWriteTokens": usage.cache_write_tokens,
+        "reasoningTokens": usage.reasoning_tokens,
+        "cost": usage.cost_usd,
+        "costUSD": usage.cost_usd,
+        "model": usage.model,
+    }
+    return {field: value for field, value in numbers.items() if value is not None}
+
+
+def total_usage(entries: Iterable[Manifest]) -> Manifest:
+    """The sum over attempts; the model is the last one named."""
+    total: Manifest = {}
+    cost: Decimal | None = None
+    for usage in (entry.get("usage") or {} for entry in entries):
+        for field in ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens", "reasoningTokens"):
+            if field in usage:
+                total[field] = total.get(field, 0) + usage[field]
+        if "cost" in usage:
+            cost = (cost or Decimal(0)) + Decimal(usage["cost"])
+        if "model" in usage:
+            total["model"] = usage["model"]
+    if cost is not None:
+        total["cost"] = total["costUSD"] = format(cost.normalize(), "f")
+    return total
+
+
+def _entry(attempt: Attempt) -> Manifest:
+    pod, agent, why = attempt.pod, attempt.pod.agent, attempt.diagnosis
+    entry: Manifest = {
+        "podName": pod.name,
+        "podUID": pod.uid,
+        "phase": (Phase.SUCCEEDED if why.reason is None else Phase.FAILED).value,
+        "message": why.message,
+    }
+    if why.reason is not None:
+        entry["reason"] = why.reason.value
+    if agent.exit_code is not None:
+        entry["exitCode"] = agent.exit_code
+    if agent.started_at is not None:
+        entry["startTime"] = timestamp(agent.started_at)
+    if agent.finished_at is not None:
+        entry["completionTime"] = timestamp(agent.finished_at)
+    if attempt.outcome is not None and (usage := usage_entry(attempt.outcome.usage)):
+        entry["usage"] = usage
+    return entry

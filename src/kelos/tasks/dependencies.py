@@ -1,0 +1,95 @@
+"""dependsOn: who is finished, who failed, who waits in a circle, and what a dependent remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kelos.api.kinds import Manifest
+from kelos.api.reasons import Phase
+from kelos.tasks.view import TaskView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What stays of a dependency that succeeded, even when it is deleted."""
+
+    name: str
+    uid: str
+    outputs: tuple[str, ...] = ()
+    results: Mapping[str, str] = field(default_factory=dict)
+
+    def as_status(self) -> Manifest:
+        return {
+            "name": self.name,
+            "uid": self.uid,
+            "phase": Phase.SUCCEEDED.value,
+            "outputs": list(self.outputs),
+            "results": dict(self.results),
+        }
+
+
+def remembered(view: TaskView) -> dict[str, Remembered]:
+    """Dependencies known to have succeeded: those kept in status, and those seen succeeded now."""
+    known = {}
+    for entry in view.status.get("dependencies") or ():
+        known[entry["name"]] = Remembered(
+            name=entry["name"],
+            uid=str(entry.get("uid", "")),
+            outputs=tuple(entry.get("outputs") or ()),
+            results=entry.get("results") or {},
+        )
+    for name in view.task.spec.depends_on:
+        found = view.dependencies.get(name)
+        if name not in known and found is not None and found.phase is Phase.SUCCEEDED:
+            known[name] = Remembered(name=name, uid=found.uid, outputs=found.outputs, results=found.results)
+    return known
+
+
+def missing(view: TaskView) -> tuple[str, ...]:
+    known = remembered(view)
+    return tuple(n for n in view.task.spec.depends_on if n not in known and view.dependencies.get(n) is None)
+
+
+def unfinished(view: TaskView) -> tuple[str, ...]:
+    known = remembered(view)
+    return tuple(
+        n
+        for n in view.task.spec.depends_on
+        if n not in known and (found := view.dependencies.get(n)) is not None and found.phase is not Phase.FAILED
+    )
+
+
+def failed(view: TaskView) -> tuple[str, ...]:
+    known = remembered(view)
+    return tuple(
+        n
+        for n in view.task.spec.depends_on
+        if n not in known and (found := view.dependencies.get(n)) is not None and found.phase is Phase.FAILED
+    )
+
+
+def cycle_through(name: str, graph: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The names of a circle that `name` is itself a member of, starting with it; empty when there is none.
+
+    Every Task is visited once, so diamonds cost nothing. A Task that only leads to somebody else's circle has none.
+    """
+    came_from: dict[str, str] = {}
+    waiting = [(name, dep) for dep in graph.get(name, ())]
+    while waiting:
+        parent, current = waiting.pop()
+        if current == name:
+            return _walk_back(name, parent, came_from)
+        if current in came_from:
+            continue
+        came_from[current] = parent
+        waiting += [(current, dep) for dep in graph.get(current, ())]
+    return ()
+
+
+def _walk_back(name: str, last: str, came_from: Mapping[str, str]) -> tuple[str, ...]:
+    path = []
+    while last != name:
+        path.append(last)
+        last = came_from[last]
+    return (name, *reversed(path))

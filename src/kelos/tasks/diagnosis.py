@@ -1,0 +1,150 @@
+"""What a pod's state means: one reason, one sentence, one piece of advice. Pure readings of pod facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kelos.api import names
+from kelos.api.outcome import Outcome
+from kelos.api.reasons import EXIT_CODES, Reason
+from kelos.tasks.facts import ContainerFacts, PodFacts
+
+IMAGE_PROBLEMS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
+CONFIG_PROBLEMS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """`reason` None means a normal end. `is_problem` marks a start that will not get better by waiting alone."""
+
+    reason: Reason | None
+    message: str
+    advice: str = ""
+    is_problem: bool = False
+
+
+def why_not_started(pod: PodFacts) -> Diagnosis:
+    """Why the agent of this pod does not run yet."""
+    for container in (*pod.preparation, pod.agent):
+        if container.waiting_reason in IMAGE_PROBLEMS:
+            return _problem(
+                Reason.IMAGE_PULL,
+                f"Container '{container.name}' of pod '{pod.name}' cannot get its image: {_said(container)}",
+                "Check the image's name and tag, and imagePullSecrets for a private registry",
+            )
+        if container.waiting_reason in CONFIG_PROBLEMS:
+            secret = "secret" in container.waiting_message.lower()
+            return _problem(
+                Reason.SECRET_MISSING if secret else Reason.POD_PENDING,
+                f"Container '{container.name}' of pod '{pod.name}' cannot be created: {_said(container)}",
+                "Create the Secret or key that the message names" if secret else "Check podOverrides",
+            )
+    if pod.unschedulable:
+        return _problem(
+            Reason.UNSCHEDULABLE,
+            f"Pod '{pod.name}' fits on no node: {pod.unschedulable}",
+            "Lower the requests in podOverrides.resources, or add a node",
+        )
+    if any(container.has_started for container in pod.preparation):
+        return Diagnosis(reason=Reason.INITIALIZING, message=f"Pod '{pod.name}' prepares the workspace")
+    return Diagnosis(reason=Reason.POD_PENDING, message=f"Pod '{pod.name}' is being started")
+
+
+def why_ended(pod: PodFacts, outcome: Outcome | None) -> Diagnosis:
+    """What the end of this pod means. The kernel's and the kubelet's word goes before the agent's."""
+    for judge in (_killed_by_kubernetes, _preparation_failed, _never_started, _told_by_runner):
+        if (found := judge(pod, outcome)) is not None:
+            return found
+    return _by_exit_code(pod)
+
+
+def _killed_by_kubernetes(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
+    if outcome is not None and outcome.is_success and pod.agent.exit_code == 0:
+        return None
+    for container in (*pod.preparation, pod.agent):
+        if container.ended_because == "OOMKilled":
+            return Diagnosis(
+                reason=Reason.OOM_KILLED,
+                message=f"Container '{container.name}' of pod '{pod.name}' used more memory than its limit",
+                advice="Raise podOverrides.resources.limits.memory",
+            )
+    if pod.reason == "DeadlineExceeded":
+        return Diagnosis(
+            reason=Reason.DEADLINE_EXCEEDED,
+            message=f"Pod '{pod.name}' ran longer than its deadline",
+            advice="Raise the timeout, or give the agent a smaller job",
+        )
+    if pod.reason == "Evicted" or pod.is_disrupted:
+        said = pod.message or pod.disruption or "the node needed its resources"
+        return Diagnosis(
+            reason=Reason.EVICTED,
+            message=f"Pod '{pod.name}' was evicted: {said}",
+            advice="Set requests in podOverrides.resources so that the node keeps room for it",
+        )
+    return None
+
+
+def _preparation_failed(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
+    failed = next((c for c in pod.preparation if c.exit_code not in (None, 0) and not pod.agent.has_started), None)
+    if failed is None:
+        return None
+    if outcome is not None and outcome.reason is not None:
+        return Diagnosis(reason=outcome.reason, message=outcome.message)
+    is_ours = failed.name == names.CONTAINER_PREPARE
+    fallback = Reason.CLONE_FAILED if is_ours else Reason.SETUP_FAILED
+    reason = EXIT_CODES.get(failed.exit_code or 0, fallback) if is_ours else fallback
+    return Diagnosis(
+        reason=reason,
+        message=f"Container '{failed.name}' of pod '{pod.name}' {_ended(failed)} before the agent started",
+        advice=f"Read its log: kubectl logs {pod.name} -c {failed.name} -n {pod.namespace}",
+    )
+
+
+def _never_started(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
+    if pod.agent.has_started or pod.agent.has_ended:
+        return None
+    start = why_not_started(pod)
+    if start.is_problem:
+        return start
+    return Diagnosis(
+        reason=Reason.EVICTED,
+        message=f"Pod '{pod.name}' was deleted before the agent started",
+        advice="Run the Task again",
+    )
+
+
+def _told_by_runner(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
+    if outcome is None:
+        return None
+    if outcome.reason is not None:
+        return Diagnosis(reason=outcome.reason, message=outcome.message or "The agent did not end normally")
+    if pod.agent.exit_code == 0:
+        return Diagnosis(reason=None, message="The agent ended normally")
+    return None
+
+
+def _by_exit_code(pod: PodFacts) -> Diagnosis:
+    agent = pod.agent
+    if agent.exit_code == 0:
+        return Diagnosis(reason=None, message="The agent's container ended normally; it reported no outcome")
+    return Diagnosis(
+        reason=EXIT_CODES.get(agent.exit_code or 0, Reason.AGENT_ERROR),
+        message=f"Container '{agent.name}' of pod '{pod.name}' {_ended(agent)} and reported no outcome",
+        advice=f"Read its log: kubectl logs {pod.name} -c {agent.name} -n {pod.namespace}",
+    )
+
+
+def _ended(container: ContainerFacts) -> str:
+    if container.exit_code is None:
+        return "was lost"
+    if container.exit_code > 128:
+        return f"was killed by signal {container.exit_code - 128}"
+    return f"ended with exit code {container.exit_code}"
+
+
+def _said(container: ContainerFacts) -> str:
+    return container.waiting_message or container.waiting_reason
+
+
+def _problem(reason: Reason, message: str, advice: str) -> Diagnosis:
+    return Diagnosis(reason=reason, message=message, advice=advice, is_problem=True)

@@ -1,0 +1,172 @@
+"""What Job and Pod objects say, read once into small values; nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kelos.api import names
+from kelos.api.kinds import Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerFacts:
+    """One container of a pod. `exit_code` is None until it ended."""
+
+    name: str
+    has_started: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    ended_because: str = ""
+    termination_message: str = ""
+    waiting_reason: str = ""
+    waiting_message: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.exit_code is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """One attempt's pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    created_at: datetime
+    phase: str
+    reason: str = ""
+    message: str = ""
+    node: str = ""
+    is_being_deleted: bool = False
+    holds_outcome: bool = False
+    is_disrupted: bool = False
+    disruption: str = ""
+    unschedulable: str = ""
+    agent: ContainerFacts
+    preparation: tuple[ContainerFacts, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """No container of it runs, and none will."""
+        if self.phase in ("Succeeded", "Failed"):
+            return True
+        return self.is_being_deleted and (not self.node or self.agent.has_ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """The Job of a Task."""
+
+    name: str
+    uid: str
+    owner_uid: str
+    created_at: datetime
+    is_suspended: bool = False
+    is_being_deleted: bool = False
+    suspended_at: datetime | None = None
+    has_succeeded: bool = False
+    failure: str = ""
+    failure_message: str = ""
+    failed_at: datetime | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        return bool(self.failure)
+
+
+def moment(text: object) -> datetime | None:
+    """An API timestamp as an aware datetime; None for anything else."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
+def created_at(manifest: Manifest) -> datetime:
+    found = moment(manifest.get("metadata", {}).get("creationTimestamp"))
+    if found is None:
+        raise ValueError("the object has no creationTimestamp")
+    return found
+
+
+def controller_uid(manifest: Manifest) -> str:
+    """The uid of the object's controller owner, or empty."""
+    owners = manifest.get("metadata", {}).get("ownerReferences") or ()
+    return next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), "")
+
+
+def read_job(job: Manifest) -> JobFacts:
+    meta, spec, status = job["metadata"], job.get("spec", {}), job.get("status") or {}
+    conditions = _true_conditions(status)
+    failed = conditions.get("Failed") or conditions.get("FailureTarget") or {}
+    return JobFacts(
+        name=meta["name"],
+        uid=meta["uid"],
+        owner_uid=controller_uid(job),
+        created_at=created_at(job),
+        is_suspended=bool(spec.get("suspend")),
+        is_being_deleted="deletionTimestamp" in meta,
+        suspended_at=moment(conditions.get("Suspended", {}).get("lastTransitionTime")),
+        has_succeeded="Complete" in conditions or "SuccessCriteriaMet" in conditions,
+        failure=str(failed.get("reason") or "Failed") if failed else "",
+        failure_message=str(failed.get("message") or ""),
+        failed_at=moment(failed.get("lastTransitionTime")),
+    )
+
+
+def read_pod(pod: Manifest) -> PodFacts:
+    meta, spec, status = pod["metadata"], pod.get("spec", {}), pod.get("status") or {}
+    conditions = {c.get("type"): c for c in status.get("conditions") or ()}
+    scheduled = conditions.get("PodScheduled", {})
+    disrupted = conditions.get("DisruptionTarget", {})
+    states = {s["name"]: s for s in status.get("containerStatuses") or ()}
+    init = [read_container(s) for s in status.get("initContainerStatuses") or ()]
+    agent = states.get(names.CONTAINER_AGENT, {"name": names.CONTAINER_AGENT})
+    is_unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+    return PodFacts(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        created_at=created_at(pod),
+        phase=str(status.get("phase") or "Pending"),
+        reason=str(status.get("reason") or ""),
+        message=str(status.get("message") or ""),
+        node=str(spec.get("nodeName") or ""),
+        is_being_deleted="deletionTimestamp" in meta,
+        holds_outcome=names.FINALIZER_OUTCOME in (meta.get("finalizers") or ()),
+        is_disrupted=disrupted.get("status") == "True",
+        disruption=str(disrupted.get("message") or disrupted.get("reason") or ""),
+        unschedulable=str(scheduled.get("message") or "no node fits") if is_unschedulable else "",
+        agent=read_container(agent),
+        preparation=tuple(init),
+    )
+
+
+def read_container(status: Mapping[str, Any]) -> ContainerFacts:
+    state = status.get("state") or {}
+    waiting, running, ended = state.get("waiting") or {}, state.get("running"), state.get("terminated")
+    begun: Mapping[str, Any] = ended or running or {}
+    return ContainerFacts(
+        name=str(status["name"]),
+        has_started=running is not None or ended is not None,
+        started_at=moment(begun.get("startedAt")),
+        finished_at=moment(begun.get("finishedAt")),
+        exit_code=int(ended.get("exitCode", -1)) if ended else None,
+        signal=ended.get("signal") if ended else None,
+        ended_because=str(ended.get("reason") or "") if ended else "",
+        termination_message=str(ended.get("message") or "") if ended else "",
+        waiting_reason=str(waiting.get("reason") or ""),
+        waiting_message=str(waiting.get("message") or ""),
+    )
+
+
+def _true_conditions(status: Manifest) -> dict[str, Manifest]:
+    return {c["type"]: c for c in status.get("conditions") or () if c.get("status") == "True"}

@@ -1,0 +1,137 @@
+"""The end of a Task and what is left to do after it: release pods, lock and Job, and expire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from kelos.api.kinds import JOB, LEASE, POD, TASK, Kind, Manifest
+from kelos.api.names import FINALIZER_OUTCOME, FINALIZER_TASK
+from kelos.api.reasons import Phase, Reason
+from kelos.outputs.results import results_of
+from kelos.plan import Delete, DropFinalizer, EventType, Plan, Step, Tell
+from kelos.tasks.attempts import Attempt, record, total_usage
+from kelos.tasks.branch import is_ours
+from kelos.tasks.dependencies import remembered
+from kelos.tasks.facts import PodFacts
+from kelos.tasks.status import in_phase, set_status, timestamp
+from kelos.tasks.view import TaskView
+
+DEPENDENTS_LOOK_AGAIN_SECONDS = 30.0
+
+
+def end(
+    view: TaskView,
+    phase: Phase,
+    reason: Reason | None,
+    message: str,
+    *,
+    advice: str = "",
+    attempts: tuple[Attempt, ...] = (),
+    event: str = "",
+) -> Plan:
+    """The terminal status, its event, and the release of everything that has been captured."""
+    status = in_phase(view, phase, reason, message, completionTime=timestamp(view.now))
+    status = with_attempts(view, status, attempts)
+    if reason is not None:
+        status["diagnosis"] = {"reason": reason.value, "message": message, "advice": advice}
+    if (kept := remembered(view)) and "dependencies" not in status:
+        status["dependencies"] = [entry.as_status() for entry in kept.values()]
+    is_good = phase is Phase.SUCCEEDED
+    word = event or ("TaskSucceeded" if is_good else "TaskFailed")
+    told = tell(view, EventType.NORMAL if is_good else EventType.WARNING, word, message)
+    ttl = view.task.spec.ttl_seconds_after_finished
+    again = float(ttl) if ttl is not None else None
+    return Plan(steps=(*set_status(view, status), told, *_releases(view)), again_in_seconds=again)
+
+
+def with_attempts(view: TaskView, status: Manifest, attempts: Iterable[Attempt]) -> Manifest:
+    """Attempts, their summed usage, and the outputs of the newest one."""
+    attempts = tuple(attempts)
+    if not attempts:
+        return status
+    entries = record(view, attempts)
+    status = {**status, "attempts": entries, "podName": attempts[-1].pod.name}
+    if usage := total_usage(entries):
+        status["usage"] = usage
+    started = [entry["startTime"] for entry in entries if "startTime" in entry]
+    if started:
+        status.setdefault("startTime", started[0])
+    outcome = attempts[-1].outcome
+    if outcome is not None and outcome.lines:
+        status["outputs"] = [line for line in outcome.lines if not line.startswith("response: ")]
+        status["results"] = results_of(outcome.lines)
+    return status
+
+
+def tell(view: TaskView, type: EventType, reason: str, message: str) -> Tell:
+    meta = view.task.meta
+    return Tell(
+        kind=TASK,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        type=type,
+        reason=reason,
+        message=message,
+    )
+
+
+def after_end(view: TaskView) -> Plan:
+    """A finished Task: let go of what still holds on, then delete it when its time has come."""
+    steps = _releases(view)
+    ttl = view.task.spec.ttl_seconds_after_finished
+    done = view.task.status.completion_time
+    if ttl is None or done is None:
+        return Plan(steps=steps)
+    remaining = (done + timedelta(seconds=ttl) - view.now).total_seconds()
+    if remaining > 0:
+        return Plan(steps=steps, again_in_seconds=remaining)
+    if view.dependents or any(not pod.is_over for pod in view.pods):
+        return Plan(steps=steps, again_in_seconds=DEPENDENTS_LOOK_AGAIN_SECONDS)
+    told = tell(view, EventType.NORMAL, "TaskExpired", f"Deleted {ttl} seconds after its end")
+    return Plan(steps=(*steps, told, _delete_task(view)))
+
+
+def release(view: TaskView) -> Plan:
+    """A Task that is being deleted: stop its Job, keep no pod, take the reference's finalizer off last."""
+    steps = list(release_pods(view.pods))
+    if view.job is not None and view.owns_job and not view.job.is_being_deleted:
+        steps.insert(0, _delete_job(view))
+    if FINALIZER_TASK in view.task.meta.finalizers and not any(not pod.is_over for pod in view.pods):
+        steps.append(_drop(TASK, view.task.meta.namespace, view.task.meta.name, view.task.meta.uid, FINALIZER_TASK))
+    return Plan(steps=tuple(steps))
+
+
+def release_pods(pods: Iterable[PodFacts]) -> tuple[Step, ...]:
+    """Let go of pods that are over."""
+    return tuple(
+        _drop(POD, pod.namespace, pod.name, pod.uid, FINALIZER_OUTCOME)
+        for pod in pods
+        if pod.is_over and pod.holds_outcome
+    )
+
+
+def _releases(view: TaskView) -> tuple[Step, ...]:
+    steps = list(release_pods(view.pods))
+    if all(pod.is_over for pod in view.pods):
+        if view.job is not None and view.owns_job and view.job.is_suspended and not view.job.is_being_deleted:
+            steps.append(_delete_job(view))
+        if view.lock is not None and view.lock.lease is not None and is_ours(view):
+            lease = view.lock.lease["metadata"]
+            steps.append(Delete(kind=LEASE, namespace=lease["namespace"], name=lease["name"], uid=lease["uid"]))
+    return tuple(steps)
+
+
+def _delete_job(view: TaskView) -> Delete:
+    assert view.job is not None
+    return Delete(kind=JOB, namespace=view.task.meta.namespace, name=view.job.name, uid=view.job.uid)
+
+
+def _delete_task(view: TaskView) -> Delete:
+    meta = view.task.meta
+    return Delete(kind=TASK, namespace=meta.namespace, name=meta.name, uid=meta.uid)
+
+
+def _drop(kind: Kind, namespace: str, name: str, uid: str, finalizer: str) -> DropFinalizer:
+    return DropFinalizer(kind=kind, namespace=namespace, name=name, uid=uid, finalizer=finalizer)

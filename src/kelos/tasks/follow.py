@@ -1,0 +1,141 @@
+"""A Task with a Job: watch its pods, stop it when asked, and judge its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kelos.api.kinds import JOB, Manifest
+from kelos.api.reasons import Phase, Reason
+from kelos.plan import EventType, Patch, Plan, Step
+from kelos.tasks.attempts import Attempt, attempts_over, recorded
+from kelos.tasks.diagnosis import why_not_started
+from kelos.tasks.facts import JobFacts, PodFacts
+from kelos.tasks.finish import end, release_pods, tell, with_attempts
+from kelos.tasks.status import in_phase, set_status, timestamp
+from kelos.tasks.stop import Stop, newest, stop_request, waiting_since_start
+from kelos.tasks.view import TaskView
+
+QUIET_START_SECONDS = 5.0
+"""Passing states of a start are only written when they last longer than this."""
+LOOK_AGAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How the Task ended; `reason` None is success."""
+
+    reason: Reason | None
+    message: str
+    advice: str = ""
+
+
+def follow(view: TaskView) -> Plan:
+    over = attempts_over(view)
+    stop = stop_request(view)
+    if (verdict := judge_end(view, over, stop)) is not None:
+        phase = Phase.SUCCEEDED if verdict.reason is None else Phase.FAILED
+        return end(view, phase, verdict.reason, verdict.message, advice=verdict.advice, attempts=over)
+    if stop is not None:
+        return _stop(view, over, stop)
+    return _progress(view, over)
+
+
+def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> Verdict | None:
+    """The end of the Task, or None while it may still go on. The order is the specification."""
+    last = over[-1].diagnosis if over else None
+    if last is not None and last.reason is None:
+        return Verdict(reason=None, message=last.message)
+    if any(not pod.is_over for pod in view.pods) and not _overdue(view):
+        return None
+    if view.job is None or view.job.is_being_deleted:
+        name = view.job.name if view.job is not None else view.status.get("jobName", "")
+        message = f"Job '{name}' was deleted before the agent ended; the Task is not run again"
+        return Verdict(reason=Reason.JOB_DELETED, message=message, advice="Create a new Task")
+    if stop is not None and (view.job.suspended_at is not None or view.job.has_failed):
+        return Verdict(reason=stop.reason, message=stop.message)
+    if view.job.has_failed:
+        return _job_failed(view, view.job, over)
+    if view.job.has_succeeded:
+        message = f"The pod of Job '{view.job.name}' was gone before its outcome could be read"
+        return Verdict(reason=Reason.AGENT_INCOMPLETE, message=message, advice="Look for pushed commits first")
+    return None
+
+
+def _job_failed(view: TaskView, job: JobFacts, over: tuple[Attempt, ...]) -> Verdict:
+    if job.failure == "DeadlineExceeded":
+        return Verdict(
+            reason=Reason.DEADLINE_EXCEEDED,
+            message=f"Job '{job.name}' ran longer than its deadline",
+            advice="Raise the timeout, or give the agent a smaller job",
+        )
+    if over:
+        why = over[-1].diagnosis
+        return Verdict(reason=why.reason, message=why.message, advice=why.advice)
+    if past := list(recorded(view).values()):
+        return Verdict(reason=Reason(past[-1].get("reason", Reason.AGENT_ERROR.value)), message=past[-1]["message"])
+    message = f"Job '{job.name}' failed ({job.failure}): {job.failure_message or 'no pod of it is left'}"
+    return Verdict(reason=Reason.AGENT_INCOMPLETE, message=message)
+
+
+def _overdue(view: TaskView) -> bool:
+    """Whether a pod had long enough to end after its Job was suspended or failed."""
+    if view.job is None:
+        return False
+    since: datetime | None = view.job.suspended_at or view.job.failed_at
+    return since is not None and (view.now - since).total_seconds() > view.settings.cancel_limit_seconds
+
+
+def _stop(view: TaskView, over: tuple[Attempt, ...], stop: Stop) -> Plan:
+    """Suspend the Job: its pods end with their grace period and are not replaced."""
+    steps: list[Step] = []
+    if view.job is not None and not view.job.is_suspended and not view.job.is_being_deleted:
+        body = {"metadata": {"uid": view.job.uid}, "spec": {"suspend": True}}
+        steps.append(Patch(kind=JOB, namespace=view.task.meta.namespace, name=view.job.name, body=body))
+    phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
+    status = in_phase(view, phase, stop.reason, f"{stop.message}; waiting for the pod to end")
+    steps += set_status(view, with_attempts(view, status, over))
+    return Plan(steps=(*steps, *release_pods(a.pod for a in over)), again_in_seconds=LOOK_AGAIN_SECONDS)
+
+
+def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
+    """Keep the status true while the Task runs; let go of attempts that were replaced or deleted."""
+    pod = newest(view.pods)
+    past = tuple(a for a in over if a.pod.is_being_deleted or (pod is not None and a.pod.uid != pod.uid))
+    status = with_attempts(view, _phase(view, pod), past)
+    if pod is not None:
+        status["podName"] = pod.name
+    steps = (*set_status(view, status), *_running_story(view, status), *release_pods(a.pod for a in past))
+    return Plan(steps=steps, again_in_seconds=_look_again(view))
+
+
+def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
+    job_name = view.job.name if view.job is not None else view.status.get("jobName", "")
+    if pod is not None and pod.agent.has_started:
+        since = view.status.get("startTime") or timestamp(pod.agent.started_at or view.now)
+        message = f"The agent runs in pod '{pod.name}'"
+        return in_phase(view, Phase.RUNNING, None, message, startTime=since, jobName=job_name, podName=pod.name)
+    waited = waiting_since_start(view)
+    is_quiet = waited is None or waited.total_seconds() < QUIET_START_SECONDS
+    why = why_not_started(pod) if pod is not None else None
+    if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not (why is not None and why.is_problem):
+        return dict(view.status)
+    phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
+    reason = why.reason if why is not None else Reason.POD_PENDING
+    message = why.message if why is not None else f"Job '{job_name}' has no pod yet"
+    return in_phase(view, phase, reason, message, jobName=job_name)
+
+
+def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:
+    has_just_started = status.get("phase") == Phase.RUNNING.value and not view.status.get("startTime")
+    return (tell(view, EventType.NORMAL, "TaskRunning", status["message"]),) if has_just_started else ()
+
+
+def _look_again(view: TaskView) -> float | None:
+    waited = waiting_since_start(view)
+    if waited is None:
+        return None
+    seconds = waited.total_seconds()
+    if seconds < QUIET_START_SECONDS:
+        return QUIET_START_SECONDS - seconds
+    return max(1.0, min(30.0, view.task.spec.start_timeout_seconds - seconds))

@@ -1,0 +1,59 @@
+"""Which Secrets a Task needs before it can start, and which key of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kelos.agents.registry import find_agent
+from kelos.api import names
+from kelos.api.agent_config import AgentConfig
+from kelos.api.task import Task
+from kelos.api.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretNeed:
+    """`key` is empty when any content will do; `purpose` is what a person calls it."""
+
+    name: str
+    purpose: str
+    key: str = ""
+
+
+def needed_secrets(
+    task: Task, workspace: Workspace | None, agent_configs: Mapping[str, AgentConfig | None]
+) -> tuple[SecretNeed, ...]:
+    return (*_credentials(task), *_workspace(workspace), *_agent_configs(agent_configs.values()))
+
+
+def _credentials(task: Task) -> Iterable[SecretNeed]:
+    credentials = task.spec.effective.credentials
+    if credentials is None or credentials.secret_ref is None:
+        return
+    key = find_agent(task.spec.effective.agent_type).credential_env(credentials.type)
+    if key is not None:
+        yield SecretNeed(name=credentials.secret_ref.name, purpose="agent credentials", key=key)
+
+
+def _workspace(workspace: Workspace | None) -> Iterable[SecretNeed]:
+    if workspace is not None and workspace.spec.secret_ref is not None:
+        name = workspace.spec.secret_ref.name
+        yield SecretNeed(
+            name=name, purpose=f"git token of Workspace '{workspace.meta.name}'", key=names.KEY_GITHUB_TOKEN
+        )
+
+
+def _agent_configs(configs: Iterable[AgentConfig | None]) -> Iterable[SecretNeed]:
+    for config in configs:
+        if config is None:
+            continue
+        for skill in config.spec.skills:
+            if skill.secret_ref is not None:
+                yield SecretNeed(
+                    name=skill.secret_ref.name, purpose=f"token for skills '{skill.source}'", key=names.KEY_GITHUB_TOKEN
+                )
+        for server in config.spec.mcp_servers:
+            for source in (server.headers_from, server.env_from):
+                if source is not None:
+                    yield SecretNeed(name=source.secret_ref.name, purpose=f"values for MCP server '{server.name}'")

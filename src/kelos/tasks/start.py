@@ -1,0 +1,107 @@
+"""A Task without a Job: hold it with a reason, fail it, or start it."""
+
+from __future__ import annotations
+
+from kelos.api.kinds import JOB, SECRET, Manifest
+from kelos.api.reasons import Phase, Reason
+from kelos.errors import UserError
+from kelos.plan import Create, EventType, Plan, Step
+from kelos.pods.job import Built, build_job
+from kelos.pods.request import JobRequest
+from kelos.tasks import branch
+from kelos.tasks.blockers import Blocker, first_blocker
+from kelos.tasks.dependencies import remembered
+from kelos.tasks.finish import end, tell
+from kelos.tasks.prompt import Rendered, render_prompt
+from kelos.tasks.status import INPUTS_READY, PROMPT_RENDERED, in_phase, set_status, with_condition
+from kelos.tasks.stop import inputs_missing_for, stop_before_job
+from kelos.tasks.view import TaskView
+
+SAFETY_LOOK_SECONDS = 60.0
+"""Waits end by events; this is the net below them."""
+
+
+def start_or_hold(view: TaskView) -> Plan:
+    if (stop := stop_before_job(view)) is not None:
+        return end(view, Phase.FAILED, stop.reason, stop.message)
+    blocker = first_blocker(view)
+    if blocker is None:
+        return _start(view)
+    if blocker.is_final:
+        event = "DependencyFailed" if blocker.reason is not Reason.INVALID_SPEC else ""
+        return end(view, Phase.FAILED, blocker.reason, blocker.message, event=event)
+    return _hold(view, blocker)
+
+
+def refuse(view: TaskView, reason: Reason, message: str) -> Plan:
+    """The API server would not have the Job."""
+    return end(view, Phase.FAILED, reason, message, event="JobBuildFailed")
+
+
+def _hold(view: TaskView, blocker: Blocker) -> Plan:
+    waited = inputs_missing_for(view) if blocker.is_transient else None
+    seconds = waited.total_seconds() if waited is not None else 0.0
+    limit = view.task.spec.start_timeout_seconds
+    if seconds >= limit:
+        return end(view, Phase.FAILED, blocker.reason, f"{blocker.message} (gave up after {limit} seconds)")
+    status = in_phase(view, Phase.WAITING, blocker.reason, blocker.message)
+    status = _with_dependencies(view, status)
+    value = "False" if blocker.is_transient else "Unknown"
+    status = with_condition(status, view, INPUTS_READY, value, blocker.reason.value, blocker.message)
+    again = min(limit - seconds, max(2.0, min(30.0, seconds / 4))) if blocker.is_transient else SAFETY_LOOK_SECONDS
+    return Plan(steps=set_status(view, status), again_in_seconds=again)
+
+
+def _start(view: TaskView) -> Plan:
+    try:
+        rendered = render_prompt(view)
+        built = build_job(
+            JobRequest(
+                task=view.task,
+                prompt=rendered.text,
+                workspace=view.workspace,
+                agent_configs=tuple(c for c in view.agent_configs.values() if c is not None),
+                branch_lock=view.lock.label if view.lock is not None else "",
+                settings=view.settings,
+            )
+        )
+    except UserError as error:
+        return end(view, Phase.FAILED, Reason.INVALID_SPEC, str(error), event="JobBuildFailed")
+    status = _started_status(view, built, rendered)
+    return Plan(
+        steps=(*branch.take(view), *_creates(built), *set_status(view, status), *_stories(view, built, rendered)),
+        again_in_seconds=float(view.task.spec.start_timeout_seconds),
+    )
+
+
+def _creates(built: Built) -> tuple[Step, ...]:
+    inputs = () if built.inputs is None else (Create(kind=SECRET, manifest=built.inputs),)
+    return (*inputs, Create(kind=JOB, manifest=built.job))
+
+
+def _started_status(view: TaskView, built: Built, rendered: Rendered) -> Manifest:
+    name = built.job["metadata"]["name"]
+    status = in_phase(view, Phase.PENDING, Reason.POD_PENDING, f"Job '{name}' was created", jobName=name)
+    status = _with_dependencies(view, status)
+    status = with_condition(status, view, INPUTS_READY, "True", "Found", "Everything the Task refers to exists")
+    if view.task.spec.depends_on:
+        if rendered.problem:
+            return with_condition(status, view, PROMPT_RENDERED, "False", "TemplateFailed", rendered.problem)
+        return with_condition(status, view, PROMPT_RENDERED, "True", "Rendered", "The prompt was rendered")
+    return status
+
+
+def _stories(view: TaskView, built: Built, rendered: Rendered) -> tuple[Step, ...]:
+    name = built.job["metadata"]["name"]
+    stories = [tell(view, EventType.NORMAL, "TaskCreated", f"Created Job '{name}'")]
+    if rendered.problem:
+        stories.append(tell(view, EventType.WARNING, "PromptNotRendered", rendered.problem))
+    if view.task.spec.branch and view.workspace is None:
+        text = f"Branch '{view.task.spec.branch}' has no effect: the Task names no Workspace"
+        stories.append(tell(view, EventType.WARNING, "BranchWithoutWorkspace", text))
+    return tuple(stories)
+
+
+def _with_dependencies(view: TaskView, status: Manifest) -> Manifest:
+    kept = [entry.as_status() for entry in remembered(view).values()]
+    return {**status, "dependencies": kept} if kept else status

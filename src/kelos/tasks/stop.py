@@ -1,0 +1,132 @@
+"""Requests to stop a Task that may still run: cancel, lapsed client lease, deadlines of its start, spent retries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kelos.api import names
+from kelos.api.kinds import Manifest
+from kelos.api.reasons import Reason
+from kelos.tasks.attempts import agent_errors, attempts_over, record
+from kelos.tasks.diagnosis import why_not_started
+from kelos.tasks.facts import PodFacts
+from kelos.tasks.status import INPUTS_READY, condition_since
+from kelos.tasks.view import TaskView
+
+LEASE_LIMIT_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why the Task must end, as its status will say it."""
+
+    reason: Reason
+    message: str
+
+
+def cancel_request(view: TaskView) -> Stop | None:
+    text = view.task.meta.annotations.get(names.ANNOTATION_CANCEL)
+    if text is None:
+        return None
+    request = _json(text)
+    by, why = _word(request, "by"), _word(request, "why")
+    superseded = why == "superseded"
+    message = "Cancelled" + (f" by {by}" if by else "") + (f": {why}" if why else "")
+    return Stop(reason=Reason.SUPERSEDED if superseded else Reason.CANCELLED, message=message)
+
+
+def lapsed_lease(view: TaskView) -> Stop | None:
+    """The client that asked to be followed has been silent for longer than it said it would."""
+    period = lease_period_seconds(view)
+    if period is None or view.client_silence_seconds is None or view.client_silence_seconds <= period:
+        return None
+    holder = _word(_json(view.task.meta.annotations[names.ANNOTATION_LEASE]), "holder") or "the client"
+    return Stop(
+        reason=Reason.LEASE_EXPIRED,
+        message=f"{holder} gave no sign of life for {period:g} seconds, so nobody waits for this Task any more",
+    )
+
+
+def late_start(view: TaskView) -> Stop | None:
+    """The agent's container did not start within the start timeout of its Job, or of its first missing input."""
+    waited = waiting_since_start(view)
+    limit = view.task.spec.start_timeout_seconds
+    if waited is None or waited.total_seconds() < limit:
+        return None
+    pod = newest(view.pods)
+    if pod is None:
+        return Stop(reason=Reason.START_TIMEOUT, message=f"No pod was started within {limit} seconds")
+    why = why_not_started(pod)
+    if why.is_problem and why.reason is not None:
+        return Stop(reason=why.reason, message=f"{why.message} (gave up after {limit} seconds). {why.advice}")
+    return Stop(reason=Reason.START_TIMEOUT, message=f"The agent did not start within {limit} seconds: {why.message}")
+
+
+def spent_retries(view: TaskView) -> Stop | None:
+    """Kubernetes would try again, but the agent has failed more often than `spec.retries` allows."""
+    over = attempts_over(view)
+    errors = agent_errors(record(view, over))
+    if errors <= view.task.spec.retries or not over:
+        return None
+    last = over[-1].diagnosis
+    return Stop(reason=last.reason or Reason.AGENT_ERROR, message=last.message)
+
+
+REQUESTS: tuple[Callable[[TaskView], Stop | None], ...] = (cancel_request, lapsed_lease, late_start, spent_retries)
+
+
+def stop_request(view: TaskView) -> Stop | None:
+    """The first request that applies; the order is the specification."""
+    return next((stop for request in REQUESTS if (stop := request(view)) is not None), None)
+
+
+def stop_before_job(view: TaskView) -> Stop | None:
+    """Requests that end a Task that has no Job yet."""
+    return cancel_request(view) or lapsed_lease(view)
+
+
+def waiting_since_start(view: TaskView) -> timedelta | None:
+    """How long the newest pod has been about to start its agent; None when nothing is about to start."""
+    pod = newest(view.pods)
+    if pod is not None:
+        is_starting = not pod.is_over and not pod.agent.has_started
+        return view.now - pod.created_at if is_starting else None
+    if view.job is None or view.job.is_suspended or view.status.get("attempts"):
+        return None
+    return view.now - view.job.created_at
+
+
+def inputs_missing_for(view: TaskView) -> timedelta | None:
+    since = condition_since(view.status, INPUTS_READY, "False")
+    return view.now - since if since is not None else None
+
+
+def lease_period_seconds(view: TaskView) -> float | None:
+    text = view.task.meta.annotations.get(names.ANNOTATION_LEASE)
+    if text is None:
+        return None
+    seconds = _json(text).get("seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return None
+    return float(seconds) if 0 < seconds <= LEASE_LIMIT_SECONDS else None
+
+
+def newest(pods: tuple[PodFacts, ...]) -> PodFacts | None:
+    return max(pods, key=lambda pod: (pod.created_at, pod.name), default=None)
+
+
+def _json(text: str) -> Manifest:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _word(request: Manifest, key: str) -> str:
+    """A line of somebody else's text, short and without control characters."""
+    value = request.get(key)
+    return "".join(c for c in value if c.isprintable())[:200] if isinstance(value, str) else ""

@@ -1,0 +1,79 @@
+"""Everything a decision about one Task may look at: one photograph per pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kelos.api.agent_config import AgentConfig
+from kelos.api.kinds import Manifest
+from kelos.api.reasons import Phase
+from kelos.api.task import Task
+from kelos.api.workspace import Workspace
+from kelos.settings import Settings
+from kelos.tasks.facts import JobFacts, PodFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Another Task this one waits for. `phase` is None while it was never visited."""
+
+    name: str
+    uid: str
+    phase: Phase | None = None
+    reason: str = ""
+    depends_on: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    results: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchLock:
+    """The lock of the Task's branch as it stands. `label` is its hash, `holder` a Task's name when somebody has it."""
+
+    label: str
+    lease: Manifest | None = None
+    holder: str = ""
+    holder_uid: str = ""
+    holder_is_over: bool = False
+    pods_of_others: tuple[str, ...] = ()
+    ahead: str = ""
+
+    @property
+    def lease_name(self) -> str:
+        return f"kelos-branch-{self.label}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView:
+    """`secrets` maps each Secret the Task needs to its key names, or None when it does not exist. Values stay away.
+
+    `graph` maps Task names of the namespace to what they depend on, as far as they can be reached from this Task.
+    `dependents` are unfinished Tasks that still have to learn this one's results.
+    `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
+    """
+
+    task: Task
+    status: Manifest
+    now: datetime
+    settings: Settings = field(default_factory=Settings)
+    job: JobFacts | None = None
+    pods: tuple[PodFacts, ...] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
+    workspace: Workspace | None = None
+    agent_configs: Mapping[str, AgentConfig | None] = field(default_factory=dict)
+    secrets: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    dependencies: Mapping[str, Dependency | None] = field(default_factory=dict)
+    graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dependents: tuple[str, ...] = ()
+    lock: BranchLock | None = None
+    client_silence_seconds: float | None = None
+
+    @property
+    def owns_job(self) -> bool:
+        return self.job is not None and self.job.owner_uid == self.task.meta.uid
+
+    @property
+    def phase(self) -> Phase | None:
+        return self.task.status.phase
