@@ -1,0 +1,218 @@
+"""What no schema can see, one sentence per mistake; an empty tuple means fit to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from kelos.api.agent_config import AgentConfig, McpServer
+from kelos.api.names import PROMPT_LIMIT_BYTES, RESERVED_CONTAINERS, RESERVED_PREFIX, VOLUME_WORKSPACE
+from kelos.api.pod_overrides import PodOverrides
+from kelos.api.refs import ref_mistake
+from kelos.api.task import Task, TaskSpec
+from kelos.api.workspace import SCHEMES, Workspace
+
+SKILLS_PLUGIN = "skills-sh"
+"""The plugin that packages from `skills` are put into."""
+
+
+def check_task(task: Task) -> tuple[str, ...]:
+    """What is wrong with a Task."""
+    spec = task.spec
+    return (
+        *check_prompt(spec.prompt),
+        *((f"branch '{spec.branch}' {mistake}",) if spec.branch and (mistake := ref_mistake(spec.branch)) else ()),
+        *check_pod_overrides(spec.effective.pod_overrides),
+        *_failure_policy(spec),
+        *(("worker pools are not supported here: workerPoolRef may not be set",) if spec.worker_pool_ref else ()),
+        *(f"dependsOn must not name the Task itself ('{name}')" for name in spec.depends_on if name == task.meta.name),
+    )
+
+
+def check_prompt(prompt: str) -> tuple[str, ...]:
+    """What is wrong with a prompt, before or after rendering."""
+    size = len(prompt.encode("utf-8", "surrogatepass"))
+    if size <= PROMPT_LIMIT_BYTES:
+        return ()
+    return (f"the prompt has {size} bytes, at most {PROMPT_LIMIT_BYTES} are allowed: put long material into a file",)
+
+
+def check_pod_overrides(overrides: PodOverrides) -> tuple[str, ...]:
+    """What is wrong with the names of volumes and containers."""
+    containers = [_name(entry) for entry in (*overrides.extra_containers, *overrides.extra_init_containers)]
+    volumes = [_name(entry) for entry in overrides.volumes]
+    return (
+        *_each("container", containers, _container_name),
+        *(f"container name '{name}' is used twice" for name in _repeated(containers)),
+        *_each("volume", volumes, _volume_name),
+        *(f"volume name '{name}' is used twice" for name in _repeated(volumes)),
+    )
+
+
+def check_workspace(workspace: Workspace) -> tuple[str, ...]:
+    """What is wrong with a Workspace."""
+    spec = workspace.spec
+    names = [remote.name for remote in spec.remotes]
+    addresses = [("repo", spec.repo), *((f"remote '{remote.name}'", remote.url) for remote in spec.remotes)]
+    return (
+        *(
+            f"{label} must start with one of {', '.join(SCHEMES)}"
+            for label, address in addresses
+            if not address.startswith(SCHEMES)
+        ),
+        *(
+            f"the address of {label} must not contain whitespace or control characters"
+            for label, address in addresses
+            if _has_gaps(address)
+        ),
+        *((f"ref '{spec.ref}' {mistake}",) if spec.ref and (mistake := ref_mistake(spec.ref)) else ()),
+        *_each("remote", names, _remote_name),
+        *(f"remote name '{name}' is used twice" for name in _repeated(names)),
+        *_each("file", [file.path for file in spec.files], path_mistake),
+    )
+
+
+def check_agent_config(config: AgentConfig) -> tuple[str, ...]:
+    """What is wrong with an AgentConfig. Checks across several of them belong to whoever merges them."""
+    spec = config.spec
+    servers = [server.name for server in spec.mcp_servers]
+    return (
+        *_each("plugin", [plugin.name for plugin in spec.plugins], name_mistake),
+        *_each("skill", [skill.name for plugin in spec.plugins for skill in plugin.skills], name_mistake),
+        *_each("agent", [agent.name for plugin in spec.plugins for agent in plugin.agents], name_mistake),
+        *(
+            f"plugin name '{SKILLS_PLUGIN}' is taken by the packages in 'skills'"
+            for plugin in spec.plugins
+            if plugin.name == SKILLS_PLUGIN and spec.skills
+        ),
+        *_each("MCP server", servers, name_mistake),
+        *(f"MCP server name '{name}' is used twice" for name in _repeated(servers)),
+        *(sentence for server in spec.mcp_servers for sentence in check_mcp_server(server)),
+    )
+
+
+def check_mcp_server(server: McpServer) -> tuple[str, ...]:
+    """What is wrong with a server's transport or environment. Values never appear in the sentences."""
+    needed = "command" if server.type == "stdio" else "url"
+    missing = not (server.command if needed == "command" else server.url)
+    return (
+        *((f"MCP server '{server.name}': {needed} must be set when type is '{server.type.value}'",) * missing),
+        *(f"MCP server '{server.name}': env {mistake}" for mistake in _environment(server.env)),
+    )
+
+
+def path_mistake(path: str) -> str | None:
+    """Why a path cannot be a file inside the checkout."""
+    if not path.strip():
+        return "must not be blank"
+    if "\\" in path or "\0" in path:
+        return "must not contain a backslash or NUL"
+    if path.startswith("/"):
+        return "must be relative"
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and not kept:
+            return "must not lead out of the checkout"
+        if part == "..":
+            kept.pop()
+        elif part not in ("", "."):
+            kept.append(part)
+    return None if kept else "must name a file"
+
+
+def name_mistake(name: str) -> str | None:
+    """Why a name cannot be the name of a file or folder."""
+    if not name:
+        return "must not be empty"
+    if name in (".", "..") or any(letter in name for letter in "/\\\0"):
+        return "must not be '.' or '..' or contain '/', a backslash or NUL"
+    return None
+
+
+def _environment(env: Any) -> Iterator[str]:
+    match env:
+        case None:
+            return
+        case dict():
+            yield from (f"'{name}' must be a string" for name, value in env.items() if not isinstance(value, str))
+            yield from (mistake for name in env for mistake in _variable_name(name))
+        case list():
+            for index, entry in enumerate(env):
+                yield from _entry(index, entry)
+        case _:
+            yield "must be a map of strings or a list of variables"
+
+
+def _entry(index: int, entry: Any) -> Iterator[str]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        yield f"[{index}] must be an object with a name"
+        return
+    name, source = entry["name"], entry.get("valueFrom")
+    yield from _variable_name(name)
+    if source is None:
+        if not isinstance(entry.get("value", ""), str):
+            yield f"'{name}' must have a string as value"
+    elif entry.get("value"):
+        yield f"'{name}' may not have both value and valueFrom"
+    elif not isinstance(source, dict) or not _is_one_reference(source):
+        yield f"'{name}' must have one valueFrom, secretKeyRef or configMapKeyRef, with name and key"
+
+
+def _variable_name(name: str) -> Iterator[str]:
+    if not name or "=" in name or "\0" in name:
+        yield f"'{name}' must not be empty or contain '=' or NUL"
+
+
+def _is_one_reference(source: dict[str, Any]) -> bool:
+    given = {kind: ref for kind, ref in source.items() if ref is not None}
+    if len(given) != 1 or not given.keys() <= {"secretKeyRef", "configMapKeyRef"}:
+        return False
+    (ref,) = given.values()
+    return isinstance(ref, dict) and all(isinstance(ref.get(part), str) and ref[part] for part in ("name", "key"))
+
+
+def _failure_policy(spec: TaskSpec) -> tuple[str, ...]:
+    rules = (spec.pod_failure_policy or {}).get("rules")
+    actions = [rule.get("action") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
+    return ("podFailurePolicy must not use action 'FailIndex': a Task is not an indexed Job",) * (
+        "FailIndex" in actions
+    )
+
+
+def _container_name(name: str) -> str | None:
+    if not name:
+        return "must not be empty"
+    if name.startswith(RESERVED_PREFIX) or name in RESERVED_CONTAINERS:
+        return f"must not start with '{RESERVED_PREFIX}' or be one of {', '.join(RESERVED_CONTAINERS)}"
+    return None
+
+
+def _volume_name(name: str) -> str | None:
+    if not name:
+        return "must not be empty"
+    if name.startswith(RESERVED_PREFIX) or name == VOLUME_WORKSPACE:
+        return f"must not be '{VOLUME_WORKSPACE}' or start with '{RESERVED_PREFIX}'"
+    return None
+
+
+def _remote_name(name: str) -> str | None:
+    if name == "origin":
+        return "must not be 'origin'"
+    return ref_mistake(name)
+
+
+def _name(entry: dict[str, Any]) -> str:
+    name = entry.get("name")
+    return name if isinstance(name, str) else ""
+
+
+def _has_gaps(address: str) -> bool:
+    return any(letter.isspace() or not letter.isprintable() for letter in address)
+
+
+def _each(noun: str, names: Iterable[str], mistake_of: Callable[[str], str | None]) -> Iterator[str]:
+    return (f"{noun} name '{name}' {mistake}" for name in names if (mistake := mistake_of(name)))
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if name and names.count(name) > 1})
