@@ -1,0 +1,122 @@
+"""A queue of keys where one key has one worker, however often and from wherever it is added.
+
+add ──▶ dirty, ready ──get──▶ processing ──done──▶ gone, or ready again when it was added meanwhile
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+from kelos.cluster.pace import backoff, now
+
+Key = TypeVar("Key", bound=Hashable)
+
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.01, 300.0
+
+
+class Meter(Protocol):
+    """Who measures the queue."""
+
+    def depth(self, keys: int) -> None: ...
+
+    def waited(self, seconds: float) -> None: ...
+
+
+class Queue(Generic[Key]):
+    """`while (key := await queue.get()) is not None:` work on it, then `forget` or `retry`, and always `done`."""
+
+    def __init__(self, *, rng: Random | None = None, meter: Meter | None = None) -> None:
+        self._rng = rng or Random()
+        self._meter = meter
+        self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
+        self._dirty: dict[Key, float] = {}
+        self._processing: set[Key] = set()
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+        self._is_shut = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    def __len__(self) -> int:
+        """Keys that wait for a worker."""
+        return len(self._dirty)
+
+    def add(self, key: Key) -> None:
+        """Have the key worked on; added during its own work it comes again afterwards."""
+        if self._is_shut or key in self._dirty:
+            return
+        self._dirty[key] = now()
+        if key not in self._processing:
+            self._ready.put_nowait(key)
+        self._measure_depth()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Add the key later; of several requests the earliest counts."""
+        if self._is_shut:
+            return
+        if seconds <= 0:
+            self.add(key)
+            return
+        timer = self._timers.get(key)
+        if timer is not None:
+            if timer.when() <= now() + seconds:
+                return
+            timer.cancel()
+        self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._add_due, key)
+
+    def retry(self, key: Key) -> float:
+        """Add the key after its own backoff, which doubles until `forget`; the seconds until then."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = backoff(failures, self._rng, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: Key) -> None:
+        """The key went well: its next failure is its first."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key | None:
+        """The next key, which no other worker has until `done`; None once the queue is shut."""
+        key = await self._ready.get()
+        if key is None:
+            self._ready.put_nowait(None)  # for the next worker
+            return None
+        waited_seconds = now() - self._dirty.pop(key)
+        self._processing.add(key)
+        self._is_idle.clear()
+        if self._meter:
+            self._meter.waited(waited_seconds)
+        self._measure_depth()
+        return key
+
+    def done(self, key: Key) -> None:
+        """The worker is through with the key, well or not."""
+        self._processing.remove(key)
+        if key in self._dirty:
+            self._ready.put_nowait(key)
+        if not self._processing:
+            self._is_idle.set()
+
+    async def shut_down(self) -> None:
+        """Hand out no more keys, and wait for those in work. What was waiting is found anew by the next process."""
+        self._is_shut = True
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._dirty.clear()
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        self._ready.put_nowait(None)
+        await self._is_idle.wait()
+
+    def _add_due(self, key: Key) -> None:
+        del self._timers[key]
+        self.add(key)
+
+    def _measure_depth(self) -> None:
+        if self._meter:
+            self._meter.depth(len(self._dirty))

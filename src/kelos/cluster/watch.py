@@ -1,0 +1,195 @@
+"""A cache of one kind of object, kept equal to the server by list and watch.
+
+Nobody changes a cached object, nor copies it: what `get` and `list` return is shared by all readers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+from kelos.api.kinds import Kind, Manifest
+from kelos.cluster.pace import backoff, now
+from kelos.cluster.protocol import Change, ChangeType, Cluster
+from kelos.cluster.store import Index, Observer, Store
+from kelos.errors import ClusterError, Gone
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE = 500
+WATCH_SECONDS = (240, 480)
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.4, 30.0
+LONGEST_RETRY_AFTER_SECONDS = 300.0
+SETTLED_SECONDS = 5.0
+"""A watch that lived that long, or said anything, proves that the server works again."""
+SILENT_SECONDS = 600.0
+"""Longer than any watch lives: nothing heard for that long means that the cache is stuck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How far the cache can be trusted; for /healthz and metrics."""
+
+    is_synced: bool
+    silent_seconds: float
+    objects: int
+    lists: int
+    watches: int
+    last_error: str
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.silent_seconds < SILENT_SECONDS
+
+
+class Cache:
+    """Objects of one kind, in one namespace or all, that match a label selector."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: str = "",
+        indexes: Mapping[str, Index] | None = None,
+        *,
+        rng: Random | None = None,
+    ) -> None:
+        self.kind = kind
+        self.synced = asyncio.Event()
+        self._cluster = cluster
+        self._namespace = namespace
+        self._labels = labels
+        self._store = Store(indexes or {})
+        self._rng = rng or Random()
+        self._version = ""
+        self._heard_at: float | None = None
+        self._failures = 0
+        self._lists = 0
+        self._watches = 0
+        self._last_error = ""
+
+    def get(self, namespace: str | None, name: str) -> Manifest | None:
+        return self._store.get(namespace or "", name)
+
+    def list(self, namespace: str | None = None) -> Sequence[Manifest]:
+        """All objects, or those of one namespace."""
+        return self._store.list(namespace)
+
+    def by(self, index: str, key: str) -> Sequence[Manifest]:
+        """The objects for which the index function gave this key."""
+        return self._store.by(index, key)
+
+    def subscribe(self, observer: Observer) -> None:
+        """Call `observer(old, new)` after every change; None stands for "is not there". It must be quick."""
+        self._store.subscribe(observer)
+
+    async def wait_synced(self) -> None:
+        """Wait until everything that the server had was listed once."""
+        await self.synced.wait()
+
+    def freshness(self) -> Freshness:
+        return Freshness(
+            is_synced=self.synced.is_set(),
+            silent_seconds=0.0 if self._heard_at is None else now() - self._heard_at,
+            objects=len(self._store),
+            lists=self._lists,
+            watches=self._watches,
+            last_error=self._last_error,
+        )
+
+    async def run(self) -> None:
+        """Keep the cache equal to the server until cancelled; errors of the server are waited out."""
+        self._heard_at = now()
+        while True:
+            delay = 0.0
+            try:
+                if not self._version:
+                    await self._relist()
+                delay = await self._follow()
+            except ClusterError as error:
+                delay = self._after(error)
+            if delay:
+                await asyncio.sleep(delay)
+
+    async def _relist(self) -> None:
+        """Replace the contents by what the server has; what went away meanwhile is told as deleted."""
+        found: list[Manifest] = []
+        more = ""
+        self._lists += 1
+        while True:
+            page = await self._cluster.list(self.kind, self._namespace, labels=self._labels, limit=PAGE_SIZE, more=more)
+            self._hear()
+            found += page.items
+            if not (more := page.more):
+                break
+        self._store.replace(found)
+        self._version = page.resource_version
+        self.synced.set()
+
+    async def _follow(self) -> float:
+        """Apply changes until the server ends the watch; how long to wait before the next one."""
+        started_at = now()
+        timeout_seconds = self._rng.randint(*WATCH_SECONDS)
+        self._watches += 1
+        async with _closed_at_the_end(
+            self._cluster.watch(
+                self.kind,
+                self._namespace,
+                resource_version=self._version,
+                labels=self._labels,
+                timeout_seconds=timeout_seconds,
+            )
+        ) as changes:
+            async for change in changes:
+                self._take(change)
+        self._hear()
+        if now() - started_at >= SETTLED_SECONDS:
+            self._recover()
+            return 0.0
+        return self._next_delay()
+
+    def _take(self, change: Change) -> None:
+        self._recover()
+        self._hear()
+        if change.type is ChangeType.DELETED:
+            self._store.remove(change.object)
+        elif change.type is not ChangeType.BOOKMARK:
+            self._store.put(change.object)
+        self._version = str(change.object["metadata"]["resourceVersion"])
+
+    def _after(self, error: ClusterError) -> float:
+        """How long to wait after a failure; a version that the server forgot is listed anew."""
+        if isinstance(error, Gone):
+            self._version = ""
+        if str(error) != self._last_error:
+            log.warning("Watching failed", extra={"kind": self.kind.kind, "error": str(error)})
+        self._last_error = str(error)
+        asked = min(error.retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS)
+        return max(self._next_delay(), asked)
+
+    def _next_delay(self) -> float:
+        delay = backoff(self._failures, self._rng, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
+        self._failures += 1
+        return delay
+
+    def _recover(self) -> None:
+        self._failures = 0
+        self._last_error = ""
+
+    def _hear(self) -> None:
+        self._heard_at = now()
+
+
+@asynccontextmanager
+async def _closed_at_the_end(changes: AsyncIterator[Change]) -> AsyncIterator[AsyncIterator[Change]]:
+    """Leaving the loop early must not leave the connection open."""
+    try:
+        yield changes
+    finally:
+        if isinstance(changes, AsyncGenerator):
+            await changes.aclose()
