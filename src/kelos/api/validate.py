@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from kelos.api import checks
 from kelos.api.agent_config import AgentConfig, McpServer
-from kelos.api.names import PROMPT_LIMIT_BYTES, RESERVED_CONTAINERS, RESERVED_PREFIX, VOLUME_WORKSPACE
+from kelos.api.names import RESERVED_CONTAINERS, RESERVED_PREFIX, VOLUME_WORKSPACE
 from kelos.api.pod_overrides import PodOverrides
-from kelos.api.refs import ref_mistake
 from kelos.api.task import Task, TaskSpec
 from kelos.api.workspace import SCHEMES, Workspace
+from kelos.errors import UserError
 
 SKILLS_PLUGIN = "skills-sh"
 """The plugin that packages from `skills` are put into."""
@@ -21,7 +22,7 @@ def check_task(task: Task) -> tuple[str, ...]:
     spec = task.spec
     return (
         *check_prompt(spec.prompt),
-        *((f"branch '{spec.branch}' {mistake}",) if spec.branch and (mistake := ref_mistake(spec.branch)) else ()),
+        *_each("branch", [spec.branch] if spec.branch else [], _ref),
         *check_pod_overrides(spec.effective.pod_overrides),
         *_failure_policy(spec),
         *(("worker pools are not supported here: workerPoolRef may not be set",) if spec.worker_pool_ref else ()),
@@ -31,10 +32,11 @@ def check_task(task: Task) -> tuple[str, ...]:
 
 def check_prompt(prompt: str) -> tuple[str, ...]:
     """What is wrong with a prompt, before or after rendering."""
-    size = len(prompt.encode("utf-8", "surrogatepass"))
-    if size <= PROMPT_LIMIT_BYTES:
-        return ()
-    return (f"the prompt has {size} bytes, at most {PROMPT_LIMIT_BYTES} are allowed: put long material into a file",)
+    try:
+        checks.check_prompt(prompt)
+    except UserError as mistake:
+        return (str(mistake),)
+    return ()
 
 
 def check_pod_overrides(overrides: PodOverrides) -> tuple[str, ...]:
@@ -42,9 +44,9 @@ def check_pod_overrides(overrides: PodOverrides) -> tuple[str, ...]:
     containers = [_name(entry) for entry in (*overrides.extra_containers, *overrides.extra_init_containers)]
     volumes = [_name(entry) for entry in overrides.volumes]
     return (
-        *_each("container", containers, _container_name),
+        *_each("container name", containers, _container_name),
         *(f"container name '{name}' is used twice" for name in _repeated(containers)),
-        *_each("volume", volumes, _volume_name),
+        *_each("volume name", volumes, _volume_name),
         *(f"volume name '{name}' is used twice" for name in _repeated(volumes)),
     )
 
@@ -65,10 +67,10 @@ def check_workspace(workspace: Workspace) -> tuple[str, ...]:
             for label, address in addresses
             if _has_gaps(address)
         ),
-        *((f"ref '{spec.ref}' {mistake}",) if spec.ref and (mistake := ref_mistake(spec.ref)) else ()),
-        *_each("remote", names, _remote_name),
+        *_each("ref", [spec.ref] if spec.ref else [], _ref),
+        *_each("remote name", names, _remote_name),
         *(f"remote name '{name}' is used twice" for name in _repeated(names)),
-        *_each("file", [file.path for file in spec.files], path_mistake),
+        *_each("file path", [file.path for file in spec.files], path_mistake),
     )
 
 
@@ -77,15 +79,15 @@ def check_agent_config(config: AgentConfig) -> tuple[str, ...]:
     spec = config.spec
     servers = [server.name for server in spec.mcp_servers]
     return (
-        *_each("plugin", [plugin.name for plugin in spec.plugins], name_mistake),
-        *_each("skill", [skill.name for plugin in spec.plugins for skill in plugin.skills], name_mistake),
-        *_each("agent", [agent.name for plugin in spec.plugins for agent in plugin.agents], name_mistake),
+        *_each("plugin name", [plugin.name for plugin in spec.plugins], name_mistake),
+        *_each("skill name", [skill.name for plugin in spec.plugins for skill in plugin.skills], name_mistake),
+        *_each("agent name", [agent.name for plugin in spec.plugins for agent in plugin.agents], name_mistake),
         *(
             f"plugin name '{SKILLS_PLUGIN}' is taken by the packages in 'skills'"
             for plugin in spec.plugins
             if plugin.name == SKILLS_PLUGIN and spec.skills
         ),
-        *_each("MCP server", servers, name_mistake),
+        *_each("MCP server name", servers, name_mistake),
         *(f"MCP server name '{name}' is used twice" for name in _repeated(servers)),
         *(sentence for server in spec.mcp_servers for sentence in check_mcp_server(server)),
     )
@@ -195,10 +197,12 @@ def _volume_name(name: str) -> str | None:
     return None
 
 
+def _ref(name: str) -> str | None:
+    return None if checks.is_branch_name(name) else "is not a name git accepts"
+
+
 def _remote_name(name: str) -> str | None:
-    if name == "origin":
-        return "must not be 'origin'"
-    return ref_mistake(name)
+    return "must not be 'origin'" if name == "origin" else _ref(name)
 
 
 def _name(entry: dict[str, Any]) -> str:
@@ -211,7 +215,7 @@ def _has_gaps(address: str) -> bool:
 
 
 def _each(noun: str, names: Iterable[str], mistake_of: Callable[[str], str | None]) -> Iterator[str]:
-    return (f"{noun} name '{name}' {mistake}" for name in names if (mistake := mistake_of(name)))
+    return (f"{noun} '{checks.excerpt(name)}' {mistake}" for name in names if (mistake := mistake_of(name)))
 
 
 def _repeated(names: list[str]) -> list[str]:
