@@ -1,5 +1,7 @@
 """Lists: consistent, sorted, in pages, and narrowed by labels and fields."""
 
+from typing import Any
+
 import pytest
 
 from .servers import WIDGETS, Server, names, prefix
@@ -64,7 +66,8 @@ def test_pages_together_are_the_whole(server: Server) -> None:
     for name in expected:
         server.create_widget(name)
 
-    pages, token = [], ""
+    pages: list[dict[str, Any]] = []
+    token = ""
     while not pages or token:
         page = server.api.get(server.widgets(), limit=2, **({"continue": token} if token else {})).expect()
         pages.append(page)

@@ -84,7 +84,7 @@ def test_a_write_that_changes_nothing_is_not_told(server: Server) -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"resourceVersion": "0"}])
-def test_a_watch_without_a_version_starts_with_what_is_there(server: Server, query: dict[str, str]) -> None:
+def test_a_watch_without_a_version_starts_with_what_is_there(server: Server, query: dict[str, Any]) -> None:
     """The present comes as ADDED, then the changes."""
     created = server.create_widget("one")
 

@@ -127,9 +127,9 @@ class Api:
         """Server-side apply as `manager`."""
         return self.patch(path, body, "apply-patch+yaml", fieldManager=manager, **query)
 
-    def watch(self, path: str, **query: str | int | bool) -> Watch:
+    def watch(self, path: str, *, headers: Mapping[str, str] | None = None, **query: str | int | bool) -> Watch:
         """Open a watch; its events come as they happen, none of them waits longer than the client's timeout."""
-        connection, response = self._send("GET", path, None, {"watch": True, "timeoutSeconds": 60, **query}, None)
+        connection, response = self._send("GET", path, None, {"watch": True, "timeoutSeconds": 60, **query}, headers)
         return Watch(connection, response)
 
     def _send(

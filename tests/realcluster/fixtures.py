@@ -40,8 +40,10 @@ def kubectl(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def cluster_crds() -> list[dict[str, Any]]:
-    """The definitions that every control plane of a test run starts with."""
-    return [*SAMPLE_CRDS]
+    """The definitions that every control plane of a test run starts with: ours, and those of the conformance suite."""
+    from kelos.install.crds import build_crds  # pytest loads this module for every test, also for those without models
+
+    return [*build_crds(), *SAMPLE_CRDS]
 
 
 @pytest.fixture(scope="session")
