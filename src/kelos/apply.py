@@ -21,7 +21,7 @@ class Systems:
 
     cluster: Cluster
     now: Callable[[], datetime]
-    warn: Callable[[str], None] = lambda _: None
+    warn: Callable[[str], object] = lambda _: None
 
 
 class Refused(KelosError):

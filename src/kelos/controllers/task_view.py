@@ -16,10 +16,10 @@ from kelos.controllers.task_caches import TaskCaches
 from kelos.errors import ClusterError, Invalid, NotFound
 from kelos.pods.job import job_name
 from kelos.settings import Settings
-from kelos.tasks.attempts import needs_log
 from kelos.tasks.blockers import BEFORE_BRANCH, first_blocker, needs_lock, needs_secrets
 from kelos.tasks.branch import HOLDER_NAME, lock_label
-from kelos.tasks.facts import JobFacts, PodFacts, read_job, read_pod
+from kelos.tasks.evidence.attempts import needs_log
+from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job, read_pod
 from kelos.tasks.needs import needed_secrets
 from kelos.tasks.view import BranchLock, Dependency, TaskView
 

@@ -10,10 +10,10 @@ from kelos.api.names import FINALIZER_OUTCOME, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
 from kelos.outputs.results import results_of
 from kelos.plan import Delete, DropFinalizer, EventType, Plan, Step, Tell
-from kelos.tasks.attempts import Attempt, record, total_usage
 from kelos.tasks.branch import is_ours
 from kelos.tasks.dependencies import remembered
-from kelos.tasks.facts import PodFacts
+from kelos.tasks.evidence.attempts import Attempt, record, total_usage
+from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import in_phase, set_status, timestamp
 from kelos.tasks.view import TaskView
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from kelos.api.kinds import JOB, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import EventType, Patch, Plan, Step
-from kelos.tasks.attempts import Attempt, attempts_over, recorded
-from kelos.tasks.diagnosis import why_not_started
-from kelos.tasks.facts import JobFacts, PodFacts
+from kelos.tasks.evidence.attempts import Attempt, attempts_over, recorded
+from kelos.tasks.evidence.diagnosis import why_not_started
+from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, release_pods, tell, with_attempts
 from kelos.tasks.status import in_phase, set_status, timestamp
 from kelos.tasks.stop import Stop, newest, stop_request, waiting_since_start

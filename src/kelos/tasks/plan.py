@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from kelos.plan import Plan
-from kelos.tasks.facts import PodFacts
+from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.finish import after_end, release, release_pods
 from kelos.tasks.follow import follow
 from kelos.tasks.start import start_or_hold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kelos.api.kinds import JOB, SECRET, Manifest
 from kelos.api.reasons import Phase, Reason
-from kelos.errors import UserError
+from kelos.errors import Forbidden, Invalid, UserError
 from kelos.plan import Create, EventType, Plan, Step
 from kelos.pods.job import Built, build_job
 from kelos.pods.request import JobRequest
@@ -19,6 +19,8 @@ from kelos.tasks.view import TaskView
 
 SAFETY_LOOK_SECONDS = 60.0
 """Waits end by events; this is the net below them."""
+PASSING = ("cannot create resource", "exceeded quota", "being terminated")
+"""Words of a Forbidden that will pass: rights of the controller, quotas, a namespace on its way out."""
 
 
 def start_or_hold(view: TaskView) -> Plan:
@@ -33,8 +35,16 @@ def start_or_hold(view: TaskView) -> Plan:
     return _hold(view, blocker)
 
 
-def refuse(view: TaskView, reason: Reason, message: str) -> Plan:
-    """The API server would not have the Job."""
+def plan_refusal(view: TaskView, answer: Invalid | Forbidden) -> Plan | None:
+    """Fail the Task with the server's sentence; None when waiting may help."""
+    if isinstance(answer, Invalid):
+        return _refuse(view, Reason.INVALID_SPEC, f"The API server refused the Job: {answer}")
+    if any(words in str(answer) for words in PASSING):
+        return None
+    return _refuse(view, Reason.POLICY_DENIED, f"A policy of the cluster refused the Job: {answer}")
+
+
+def _refuse(view: TaskView, reason: Reason, message: str) -> Plan:
     return end(view, Phase.FAILED, reason, message, event="JobBuildFailed")
 
 

@@ -10,9 +10,9 @@ from datetime import timedelta
 from kelos.api import names
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
-from kelos.tasks.attempts import agent_errors, attempts_over, record
-from kelos.tasks.diagnosis import why_not_started
-from kelos.tasks.facts import PodFacts
+from kelos.tasks.evidence.attempts import agent_errors, attempts_over, record
+from kelos.tasks.evidence.diagnosis import why_not_started
+from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import INPUTS_READY, condition_since
 from kelos.tasks.view import TaskView
 

@@ -12,7 +12,7 @@ from kelos.api.reasons import Phase
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
 from kelos.settings import Settings
-from kelos.tasks.facts import JobFacts, PodFacts
+from kelos.tasks.evidence.facts import JobFacts, PodFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

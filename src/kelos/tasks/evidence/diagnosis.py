@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kelos.api import names
 from kelos.api.outcome import Outcome
 from kelos.api.reasons import EXIT_CODES, Reason
-from kelos.tasks.facts import ContainerFacts, PodFacts
+from kelos.tasks.evidence.facts import ContainerFacts, PodFacts
 
 IMAGE_PROBLEMS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
 CONFIG_PROBLEMS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")

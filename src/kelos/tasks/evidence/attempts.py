@@ -12,8 +12,8 @@ from kelos.api.reasons import Phase, Reason
 from kelos.outputs.document import decode_document
 from kelos.outputs.markers import read_log
 from kelos.outputs.outcome import join
-from kelos.tasks.diagnosis import Diagnosis, why_ended
-from kelos.tasks.facts import PodFacts
+from kelos.tasks.evidence.diagnosis import Diagnosis, why_ended
+from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
 

@@ -1,0 +1,64 @@
+# The verbs of every day. `make` lists them.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test check generate lock up bench clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(READY) ## create .venv with everything the other verbs need
+
+$(READY): pyproject.toml requirements/dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv git make" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V)" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "git is missing: apt-get install git" >&2; exit 1; }
+ifneq ($(UV),)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@
+
+demo: setup ## run one Task through the Action on this machine: no cluster, no key
+	$(BIN)/python examples/demo/demo.py
+
+test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
+	$(BIN)/python -m pytest
+
+check: setup ## style, types, imports, sizes, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m kelos.install.generate --check
+	$(BIN)/python tests/sizes.py
+	$(BIN)/zizmor --offline --quiet action.yml .github/workflows workflows-examples
+
+generate: setup ## write everything that is generated from code
+	$(BIN)/python -m kelos.install.generate
+
+lock: setup ## choose new versions of everything we depend on (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements/kelos.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra dev pyproject.toml -o requirements/dev.txt
+
+up: setup ## a cluster on this machine, until Ctrl-C
+	$(BIN)/kelos up
+
+bench: setup ## measure, as ratios against something else run beside it
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the other verbs made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -1,0 +1,275 @@
+"""From Job to end: progress, stopping, judging, letting go."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from kelos.outputs.document import encode_document
+
+import make
+from kelos.api import names
+from kelos.api.kinds import JOB, TASK
+from kelos.api.outcome import GitFacts, Outcome, Usage
+from kelos.api.reasons import Reason
+from kelos.plan import Delete, DropFinalizer, Patch, Plan, SetStatus, Tell
+from kelos.tasks.plan import plan, plan_orphans
+from unit.tasks.test_waiting import status_of
+
+PENDING = {"phase": "Pending", "reason": "PodPending", "jobName": "fix-bug"}
+RUNNING = {"phase": "Running", "jobName": "fix-bug", "startTime": "2026-02-07T08:30:00Z"}
+CANCEL = {"annotations": {names.ANNOTATION_CANCEL: '{"by":"ann"}'}}
+
+
+def document(reason: Reason | None = None, message: str = "", **facts: Any) -> str:
+    return encode_document(Outcome(reason=reason, message=message, exit_code=0, **facts)).decode()
+
+
+def kinds_of(decided: Plan) -> list[str]:
+    return [type(step).__name__ for step in decided.steps if not isinstance(step, Tell)]
+
+
+def test_a_task_runs_when_its_agent_runs_not_when_its_pod_exists():
+    """An unschedulable pod is not a running agent."""
+    task = make.task(status=PENDING)
+
+    starting = plan(make.view(task, job=make.job(age=1), pods=(make.pod(),)))
+    running = plan(make.view(task, job=make.job(age=1), pods=(make.running_pod(),)))
+
+    assert {"podName": "fix-bug-x1"} == status_of(starting)
+    assert ("Running", "2026-02-07T09:00:00Z") == (status_of(running)["phase"], status_of(running)["startTime"])
+
+
+def test_success_waits_for_no_second_opinion():
+    """The pod has ended normally; the Job controller will notice in its own time."""
+    git = GitFacts(branch="feature", commit="a" * 40)
+    outcome = document(git=git, usage=Usage(input_tokens=7, cost_usd="0.25"))
+
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(make.ended_pod(document=outcome),)))
+
+    status = status_of(decided)
+    assert ("Succeeded", "feature") == (status["phase"], status["results"]["branch"])
+    assert ("0.25", 7) == (status["usage"]["cost"], status["usage"]["inputTokens"])
+
+
+def test_the_pod_is_let_go_after_its_outcome_was_written():
+    """A crash between the two loses nothing: the pod waits."""
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(make.ended_pod(document=document()),)))
+
+    assert ["SetStatus", "DropFinalizer"] == kinds_of(decided)
+
+
+def test_exit_code_zero_does_not_hide_the_runners_word():
+    """An agent that claims success in the face of an error fails."""
+    told = document(Reason.AGENT_INCOMPLETE, "the agent stopped at its turn limit")
+    pod = make.ended_pod(exit_code=81, document=told)
+
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(failure="PodFailurePolicy"), pods=(pod,)))
+
+    assert ("Failed", "AgentIncomplete") == (status_of(decided)["phase"], status_of(decided)["reason"])
+    assert "the agent stopped at its turn limit" == status_of(decided)["message"]
+
+
+def test_a_failed_pod_waits_for_the_jobs_verdict():
+    """Kubernetes may be about to try again."""
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(make.ended_pod(exit_code=1),)))
+
+    assert not any(isinstance(step, DropFinalizer) for step in decided.steps)
+
+
+def test_an_attempt_that_was_replaced_is_recorded_and_let_go():
+    """Its usage counts, and its pod may leave."""
+    first = make.ended_pod("fix-bug-x1", exit_code=1, age=60, document=document(Reason.AGENT_ERROR, "boom"))
+    second = make.running_pod("fix-bug-x2")
+    task = make.task(status=RUNNING, retries=1)
+
+    decided = plan(make.view(task, job=make.job(), pods=(first, second)))
+
+    assert ["fix-bug-x1"] == [a["podName"] for a in status_of(decided)["attempts"]]
+    assert ["fix-bug-x1"] == [s.name for s in decided.steps if isinstance(s, DropFinalizer)]
+
+
+def test_usage_of_all_attempts_adds_up():
+    first = make.ended_pod(
+        "p1", exit_code=1, age=60, document=document(Reason.AGENT_ERROR, usage=Usage(cost_usd="0.1"))
+    )
+    second = make.ended_pod("p2", document=document(usage=Usage(cost_usd="0.25", input_tokens=3)))
+
+    decided = plan(make.view(make.task(status=RUNNING, retries=1), job=make.job(), pods=(first, second)))
+
+    assert ("0.35", 3) == (status_of(decided)["usage"]["cost"], status_of(decided)["usage"]["inputTokens"])
+
+
+def test_kubernetes_may_not_repeat_an_agent_more_often_than_asked():
+    """The Job's backoff limit leaves room for lost nodes; agent errors must not use it."""
+    pod = make.ended_pod(exit_code=1, document=document(Reason.AGENT_ERROR, "boom"))
+    second = make.pod("p2", age=-1)
+
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(pod, second)))
+
+    (patch,) = [s for s in decided.steps if isinstance(s, Patch)]
+    assert (JOB, {"suspend": True}) == (patch.kind, patch.body["spec"])
+
+
+def test_a_job_that_disappears_is_not_run_again():
+    """A second run would cost twice and push twice."""
+    decided = plan(make.view(make.task(status=RUNNING)))
+
+    assert ("Failed", "JobDeleted") == (status_of(decided)["phase"], status_of(decided)["reason"])
+
+
+def test_an_outcome_survives_the_deletion_of_its_job():
+    """The pod still holds it."""
+    pod = make.ended_pod(document=document(), is_being_deleted=True)
+
+    decided = plan(make.view(make.task(status=RUNNING), pods=(pod,)))
+
+    assert "Succeeded" == status_of(decided)["phase"]
+
+
+def test_a_deadline_is_called_a_deadline_though_the_runner_saw_a_signal():
+    pod = make.ended_pod(exit_code=88, document=document(Reason.CANCELLED, "stopped"), is_being_deleted=True)
+
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(failure="DeadlineExceeded"), pods=(pod,)))
+
+    assert "DeadlineExceeded" == status_of(decided)["reason"]
+
+
+def test_an_evicted_pod_is_not_the_agents_fault():
+    pod = make.ended_pod(exit_code=137, reason="Evicted", message="The node was low on memory")
+
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(failure="BackoffLimitExceeded"), pods=(pod,)))
+
+    assert "Evicted" == status_of(decided)["reason"]
+    assert "low on memory" in status_of(decided)["message"]
+
+
+class TestCancel:
+    """Suspend, wait, capture, delete."""
+
+    def test_a_running_task_is_suspended_first(self):
+        """The pod ends with its grace period and nobody replaces it."""
+        decided = plan(make.view(make.task(status=RUNNING, meta=CANCEL), job=make.job(), pods=(make.running_pod(),)))
+
+        assert ["Patch", "SetStatus"] == kinds_of(decided)
+        assert "Cancelled by ann; waiting for the pod to end" == status_of(decided)["message"]
+
+    def test_it_ends_when_the_pod_has_ended_with_its_cost_counted(self):
+        outcome = document(Reason.CANCELLED, usage=Usage(cost_usd="0.03"))
+        pod = make.ended_pod(exit_code=88, document=outcome, is_being_deleted=True)
+        job = make.job(is_suspended=True, suspended_at=make.NOW)
+
+        decided = plan(make.view(make.task(status=RUNNING, meta=CANCEL), job=job, pods=(pod,)))
+
+        status = status_of(decided)
+        assert ("Failed", "Cancelled", "0.03") == (status["phase"], status["reason"], status["usage"]["cost"])
+        assert ["SetStatus", "DropFinalizer", "Delete"] == kinds_of(decided)
+
+    def test_an_empty_pod_list_is_not_believed_before_the_job_controller_has_answered(self):
+        """The cache may not have seen the pod yet."""
+        decided = plan(make.view(make.task(status=RUNNING, meta=CANCEL), job=make.job(is_suspended=True)))
+
+        assert "completionTime" not in status_of(decided)
+
+    def test_a_pod_that_never_reports_does_not_keep_the_task_for_ever(self):
+        suspended = make.NOW - timedelta(seconds=91)
+        job = make.job(is_suspended=True, suspended_at=suspended)
+
+        decided = plan(make.view(make.task(status=RUNNING, meta=CANCEL), job=job, pods=(make.running_pod(),)))
+
+        assert "Failed" == status_of(decided)["phase"]
+
+    def test_an_agent_that_ended_normally_before_it_was_stopped_has_succeeded(self):
+        """The work is done and paid for."""
+        decided = plan(
+            make.view(
+                make.task(status=RUNNING, meta=CANCEL), job=make.job(), pods=(make.ended_pod(document=document()),)
+            )
+        )
+
+        assert "Succeeded" == status_of(decided)["phase"]
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"by": 3}', '"x"'])
+    def test_any_value_of_the_annotation_cancels(self, text):
+        """Somebody who types it by hand means it."""
+        task = make.task(status=RUNNING, meta={"annotations": {names.ANNOTATION_CANCEL: text}})
+
+        decided = plan(make.view(task, job=make.job(), pods=(make.running_pod(),)))
+
+        assert "Patch" in kinds_of(decided)
+
+
+class TestClientLease:
+    LEASE = {"annotations": {names.ANNOTATION_LEASE: '{"holder":"run 1","count":3,"seconds":180}'}}
+
+    def test_a_silent_client_loses_its_task(self):
+        task = make.task(status=RUNNING, meta=self.LEASE)
+
+        decided = plan(make.view(task, job=make.job(), pods=(make.running_pod(),), client_silence_seconds=181))
+
+        assert "LeaseExpired" == status_of(decided)["reason"]
+
+    def test_the_controller_looks_again_when_the_lease_would_lapse(self):
+        task = make.task(status=RUNNING, meta=self.LEASE)
+
+        decided = plan(make.view(task, job=make.job(), pods=(make.running_pod(),), client_silence_seconds=100))
+
+        assert 80.5 == decided.again_in_seconds
+
+
+class TestStart:
+    """A pod that cannot start says why, and not for ever."""
+
+    def stuck(self, age: float, **agent: Any) -> Plan:
+        pod = make.pod(age=age, agent=make.container(**agent))
+        return plan(make.view(make.task(status=PENDING), job=make.job(age=age), pods=(pod,)))
+
+    def test_an_image_that_cannot_be_pulled_is_shown_at_once(self):
+        decided = self.stuck(1, waiting_reason="ImagePullBackOff", waiting_message="not found: x:latest")
+
+        assert ("ImagePull", True) == (status_of(decided)["reason"], "x:latest" in status_of(decided)["message"])
+
+    def test_it_ends_the_task_after_the_start_timeout(self):
+        decided = self.stuck(601, waiting_reason="ImagePullBackOff", waiting_message="not found: x:latest")
+
+        assert "Patch" in kinds_of(decided)
+        assert "gave up after 600 seconds" in status_of(decided)["message"]
+
+    def test_passing_states_of_a_quick_start_are_not_written(self):
+        """Every write costs; five seconds of starting interest nobody."""
+        decided = self.stuck(2)
+
+        assert {"podName": "fix-bug-x1"} == status_of(decided)
+
+
+class TestAfterTheEnd:
+    def test_a_task_expires_from_its_end(self):
+        ended = {"phase": "Succeeded", "completionTime": "2026-02-07T08:59:00Z"}
+
+        early = plan(make.view(make.task(ttlSecondsAfterFinished=90, status=ended)))
+        late = plan(make.view(make.task(ttlSecondsAfterFinished=60, status=ended)))
+
+        assert ([], 30.0) == (kinds_of(early), early.again_in_seconds)
+        assert [TASK] == [s.kind for s in late.steps if isinstance(s, Delete)]
+
+    def test_it_does_not_expire_while_a_dependent_has_to_learn_its_results(self):
+        """With a TTL of 0 that would be a race on every run."""
+        ended = {"phase": "Succeeded", "completionTime": "2026-02-07T08:59:00Z"}
+
+        decided = plan(make.view(make.task(ttlSecondsAfterFinished=0, status=ended), dependents=("next",)))
+
+        assert [] == kinds_of(decided)
+
+    def test_a_terminal_phase_never_goes_back(self):
+        ended = {"phase": "Failed", "reason": "Cancelled", "completionTime": "2026-02-07T08:59:00Z"}
+
+        decided = plan(make.view(make.task(status=ended), job=make.job(), pods=(make.running_pod(),)))
+
+        assert not any(isinstance(step, SetStatus) for step in decided.steps)
+
+    def test_pods_of_a_deleted_task_are_let_go_once_they_are_over(self):
+        """Nobody waits for their outcome; nothing may stay behind."""
+        decided = plan_orphans([make.running_pod("a"), make.ended_pod("b")])
+
+        assert ["b"] == [step.name for step in decided.steps if isinstance(step, DropFinalizer)]

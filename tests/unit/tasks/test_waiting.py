@@ -1,0 +1,264 @@
+"""Why a Task waits, in the order people see it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import make
+from kelos.api import names
+from kelos.api.kinds import JOB, LEASE
+from kelos.api.reasons import Phase
+from kelos.plan import Create, Plan, Replace, SetStatus
+from kelos.tasks.plan import plan
+from kelos.tasks.view import BranchLock, Dependency
+
+
+def status_of(decided: Plan) -> dict[str, Any]:
+    (step,) = [step for step in decided.steps if isinstance(step, SetStatus)]
+    return step.body
+
+
+def jobs_of(decided: Plan) -> list[str]:
+    return [s.manifest["metadata"]["name"] for s in decided.steps if isinstance(s, Create) and s.kind is JOB]
+
+
+def test_a_task_with_nothing_in_its_way_gets_a_job():
+    """The Job comes before the status, so that a crash between the two starts nothing twice."""
+    decided = plan(make.view())
+
+    assert ["fix-bug"] == jobs_of(decided)
+    assert "Pending" == status_of(decided)["phase"]
+    assert "fix-bug" == status_of(decided)["jobName"]
+
+
+def test_a_task_waits_for_its_dependency():
+    """People see what it waits for, and no Job exists."""
+    decided = plan(make.view(make.task(dependsOn=["scaffold"]), dependencies={"scaffold": None}))
+
+    assert [] == jobs_of(decided)
+    assert ("Waiting", "DependencyMissing") == (status_of(decided)["phase"], status_of(decided)["reason"])
+    assert "'scaffold'" in status_of(decided)["message"]
+
+
+def test_every_unfinished_dependency_is_named():
+    """Nobody should have to look for the second one after the first."""
+    waiting = {n: Dependency(name=n, uid=n, phase=Phase.RUNNING) for n in ("a", "b")}
+
+    decided = plan(make.view(make.task(dependsOn=["a", "b"]), dependencies=waiting))
+
+    assert "Waiting for Tasks 'a', 'b' to succeed" == status_of(decided)["message"]
+
+
+def test_a_failed_dependency_fails_the_task_whatever_else_is_unfinished():
+    """Waiting for the rest would only waste time."""
+    both = {
+        "a": Dependency(name="a", uid="a", phase=Phase.RUNNING),
+        "b": Dependency(name="b", uid="b", phase=Phase.FAILED),
+    }
+
+    decided = plan(make.view(make.task(dependsOn=["a", "b"]), dependencies=both))
+
+    assert ("Failed", "DependencyFailed") == (status_of(decided)["phase"], status_of(decided)["reason"])
+
+
+def test_a_dependency_that_succeeded_is_kept_while_others_are_awaited():
+    """It may be deleted before the others are done."""
+    both = {
+        "a": Dependency(name="a", uid="ua", phase=Phase.SUCCEEDED, results={"branch": "x"}),
+        "b": Dependency(name="b", uid="ub", phase=Phase.RUNNING),
+    }
+
+    decided = plan(make.view(make.task(dependsOn=["a", "b"]), dependencies=both))
+
+    (kept,) = status_of(decided)["dependencies"]
+    assert ("a", {"branch": "x"}) == (kept["name"], kept["results"])
+
+
+def test_a_deleted_dependency_that_had_succeeded_still_counts():
+    """Its results reach the prompt from what the dependent kept."""
+    kept = {"dependencies": [{"name": "a", "uid": "ua", "phase": "Succeeded", "results": {"branch": "x"}}]}
+    task = make.task(dependsOn=["a"], prompt='Go on at {{index .Deps "a" "Results" "branch"}}', status=kept)
+
+    decided = plan(make.view(task, dependencies={"a": None}))
+
+    (job,) = [s.manifest for s in decided.steps if isinstance(s, Create) and s.kind is JOB]
+    assert ["Go on at x"] == job["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_every_member_of_a_circle_fails_with_the_whole_circle_named():
+    """A circle never resolves itself."""
+    task = make.task("a", dependsOn=["b"])
+    circle = {"a": ("b",), "b": ("c",), "c": ("a",)}
+
+    decided = plan(make.view(task, dependencies={"b": Dependency(name="b", uid="b")}, graph=circle))
+
+    assert "DependencyCycle" == status_of(decided)["reason"]
+    assert "a → b → c → a" in status_of(decided)["message"]
+
+
+def test_a_task_that_leads_to_a_foreign_circle_is_no_member_of_it():
+    """It fails later, when its dependency has failed."""
+    task = make.task("x", dependsOn=["a"])
+    graph = {"x": ("a",), "a": ("b",), "b": ("a",)}
+
+    decided = plan(make.view(task, dependencies={"a": Dependency(name="a", uid="a")}, graph=graph))
+
+    assert "DependencyUnfinished" == status_of(decided)["reason"]
+
+
+def test_a_wide_diamond_is_searched_once_per_task():
+    """A graph of 2·40 Tasks has 2^40 paths; the search must not walk them."""
+    graph = {f"{side}{i}": (f"l{i + 1}", f"r{i + 1}") for i in range(40) for side in "lr"}
+    graph["top"] = ("l0", "r0")
+
+    decided = plan(make.view(make.task("top", dependsOn=["l0"]), dependencies={"l0": None}, graph=graph))
+
+    assert "DependencyMissing" == status_of(decided)["reason"]
+
+
+def test_a_missing_workspace_is_a_wait_that_names_it():
+    """It may be applied a moment later."""
+    decided = plan(make.view(make.task(workspaceRef={"name": "shop"})))
+
+    assert ("Waiting", "WorkspaceMissing") == (status_of(decided)["phase"], status_of(decided)["reason"])
+    assert "Workspace 'shop' does not exist in namespace 'team'" in status_of(decided)["message"]
+
+
+def test_a_missing_workspace_fails_the_task_after_the_start_timeout():
+    """Nobody waits for ever."""
+    waiting = plan(make.view(make.task(workspaceRef={"name": "shop"}, startTimeoutSeconds=60)))
+    task = make.task(workspaceRef={"name": "shop"}, startTimeoutSeconds=60, status=status_of(waiting))
+
+    decided = plan(make.view(task, now=make.NOW + timedelta(seconds=61)))
+
+    assert ("Failed", "WorkspaceMissing") == (status_of(decided)["phase"], task.status.reason.value)
+    assert "gave up after 60 seconds" in status_of(decided)["message"]
+
+
+def test_waiting_for_a_dependency_does_not_count_against_the_start_timeout():
+    """A dependency may take hours; the inputs' clock starts when it is done."""
+    first = plan(make.view(make.task(workspaceRef={"name": "shop"}, dependsOn=["a"]), dependencies={"a": None}))
+    later = make.NOW + timedelta(hours=5)
+    done = {"a": Dependency(name="a", uid="a", phase=Phase.SUCCEEDED)}
+    task = make.task(workspaceRef={"name": "shop"}, dependsOn=["a"], status=status_of(first))
+
+    decided = plan(make.view(task, dependencies=done, now=later))
+
+    assert "phase" not in status_of(decided)  # still Waiting
+    assert "WorkspaceMissing" == status_of(decided)["reason"]
+
+
+@pytest.mark.parametrize(
+    ("secrets", "sentence"),
+    [
+        ({}, "Secret 'key' (agent credentials) does not exist in namespace 'team'; create it"),
+        ({"key": frozenset({"OTHER"})}, "Secret 'key' (agent credentials) has no key 'ANTHROPIC_API_KEY'; add it"),
+    ],
+)
+def test_a_missing_secret_or_key_is_named(secrets, sentence):
+    """The sentence says what to do, never what is inside."""
+    task = make.task(type="claude-code", credentials={"type": "api-key", "secretRef": {"name": "key"}})
+
+    decided = plan(make.view(task, secrets=secrets))
+
+    assert ("SecretMissing", sentence) == (status_of(decided)["reason"], status_of(decided)["message"])
+
+
+def test_somebody_elses_job_of_our_name_is_never_taken_over():
+    """Its result would become ours, and deleting the Task would delete it."""
+    decided = plan(make.view(job=make.job(owner="somebody")))
+
+    assert [] == jobs_of(decided)
+    assert "does not belong to Task 'fix-bug'" in status_of(decided)["message"]
+
+
+class TestBranch:
+    """One Task at a time works on a branch of a repository."""
+
+    def view(self, lock: BranchLock, **facts: Any) -> Any:
+        task = make.task(branch="feature", workspaceRef={"name": "repo"})
+        return make.view(task, workspace=make.workspace(), lock=lock, **facts)
+
+    def test_a_free_branch_is_taken_before_the_job_is_created(self):
+        """A crash in between leaves a lock that is already ours."""
+        decided = plan(self.view(BranchLock(label="abc")))
+
+        assert [LEASE, JOB] == [s.kind for s in decided.steps if isinstance(s, Create)]
+
+    def test_a_held_branch_names_its_holder(self):
+        decided = plan(self.view(BranchLock(label="abc", lease={}, holder="other", holder_uid="u")))
+
+        assert "Branch 'feature' is held by Task 'other'" == status_of(decided)["message"]
+
+    def test_a_lock_of_an_ended_task_is_taken_over_at_its_version(self):
+        """Two that take over at once cannot both succeed."""
+        lease = {"metadata": {"name": "kelos-branch-abc", "resourceVersion": "7", "uid": "l"}}
+
+        decided = plan(self.view(BranchLock(label="abc", lease=lease, holder="o", holder_uid="u", holder_is_over=True)))
+
+        (taken,) = [s.manifest for s in decided.steps if isinstance(s, Replace)]
+        assert ("7", "uid-fix-bug") == (taken["metadata"]["resourceVersion"], taken["spec"]["holderIdentity"])
+
+    def test_a_pod_that_may_still_push_keeps_the_branch(self):
+        """Its Task may be long gone."""
+        decided = plan(self.view(BranchLock(label="abc", pods_of_others=("ghost",))))
+
+        assert "BranchHeld" == status_of(decided)["reason"]
+
+    def test_who_came_first_goes_first(self):
+        decided = plan(self.view(BranchLock(label="abc", ahead="older")))
+
+        assert "Branch 'feature' is held by Task 'older'" == status_of(decided)["message"]
+
+    def test_without_a_workspace_a_branch_locks_nothing(self):
+        """Nothing is checked out, so nobody is in anybody's way; an event says that the branch has no effect."""
+        decided = plan(make.view(make.task(branch="feature")))
+
+        assert [JOB] == [s.kind for s in decided.steps if isinstance(s, Create)]
+
+
+def test_the_lock_ignores_transport_and_user_of_the_repository():
+    """Two Workspaces of one repository exclude each other."""
+    from kelos.tasks.branch import lock_label
+
+    urls = ("https://github.com/acme/shop.git", "git@github.com:acme/shop", "https://u@GitHub.com/acme/shop/")
+    labels = {lock_label(make.task(branch="b"), make.workspace(repo=url)) for url in urls}
+
+    assert 1 == len(labels)
+
+
+def test_the_prompt_is_sent_as_written_when_its_template_fails_and_everybody_is_told():
+    """The reference's rule, made visible."""
+    done = {"a": Dependency(name="a", uid="a", phase=Phase.SUCCEEDED)}
+    task = make.task(dependsOn=["a"], prompt="Use {{.Deps.a.Results.nokey}}")
+
+    decided = plan(make.view(task, dependencies=done))
+
+    conditions = {c["type"]: c["status"] for c in status_of(decided)["conditions"]}
+    assert "False" == conditions["PromptRendered"]
+    assert ["fix-bug"] == jobs_of(decided)
+
+
+def test_a_strict_template_fails_the_task_instead():
+    """No money is spent on a prompt nobody meant."""
+    done = {"a": Dependency(name="a", uid="a", phase=Phase.SUCCEEDED)}
+    task = make.task(dependsOn=["a"], prompt="Use {{.Deps.a.Results.nokey}}", strictTemplate=True)
+
+    decided = plan(make.view(task, dependencies=done))
+
+    assert ([], "InvalidSpec") == (jobs_of(decided), status_of(decided)["reason"])
+
+
+def test_a_cancelled_task_that_waits_ends_at_once():
+    """There is nothing to stop."""
+    task = make.task(
+        dependsOn=["a"], meta={"annotations": {names.ANNOTATION_CANCEL: '{"by":"ann","why":"wrong branch"}'}}
+    )
+
+    decided = plan(make.view(task, dependencies={"a": None}))
+
+    assert ("Failed", "Cancelled") == (status_of(decided)["phase"], status_of(decided)["reason"])
+    assert "Cancelled by ann: wrong branch" == status_of(decided)["message"]
