@@ -11,6 +11,7 @@ from kelos.api.task import Task
 from kelos.apply import Refused, Systems, apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Queue
+from kelos.controllers.branch_view import BranchReader
 from kelos.controllers.loop import WORKERS, Log, Loop
 from kelos.controllers.task_caches import Key, build_caches, subscribe
 from kelos.controllers.task_view import Observer
@@ -62,7 +63,12 @@ class TaskController:
         self.queue: Queue[Key] = Queue()
         self._leases = ClientLeases(monotonic)
         self._observer = Observer(
-            cluster=cluster, caches=self.caches, settings=settings, now=now, silence=self._leases.silence
+            cluster=cluster,
+            caches=self.caches,
+            branches=BranchReader(cluster=cluster, caches=self.caches),
+            settings=settings,
+            now=now,
+            silence=self._leases.silence,
         )
         self._systems = Systems(cluster=cluster, now=now, warn=log.warning)
         self._loop = Loop("task", self.queue, self.reconcile, log)

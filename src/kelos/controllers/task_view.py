@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from kelos.api import names
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
-from kelos.api.kinds import JOB, LEASE, POD, SECRET, TASK, Kind, Manifest
-from kelos.api.reasons import Phase, Reason
+from kelos.api.kinds import JOB, SECRET, TASK, Manifest
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
+from kelos.controllers.branch_view import BranchReader
+from kelos.controllers.reading import find, is_finished, phase_of
 from kelos.controllers.task_caches import TaskCaches
-from kelos.errors import ClusterError, Invalid, NotFound
+from kelos.errors import ClusterError, Invalid, NotFound, UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
 from kelos.tasks.blockers import BEFORE_BRANCH, first_blocker, needs_lock, needs_secrets
-from kelos.tasks.branch import HOLDER_NAME, lock_label
 from kelos.tasks.evidence.attempts import needs_log
 from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job, read_pod
 from kelos.tasks.needs import needed_secrets
-from kelos.tasks.view import BranchLock, Dependency, TaskView
+from kelos.tasks.view import Dependency, TaskView
+
+Parsed = TypeVar("Parsed")
 
 LOG_TAIL_LINES = 200
 LOG_LIMIT_BYTES = 1024 * 1024
@@ -35,6 +38,7 @@ class Observer:
 
     cluster: Cluster
     caches: TaskCaches
+    branches: BranchReader
     settings: Settings
     now: Callable[[], datetime]
     silence: Callable[[Task], float | None]
@@ -60,9 +64,11 @@ class Observer:
         namespace, uid = task.meta.namespace, task.meta.uid
         worker = task.spec.effective
         job = caches.jobs.get(namespace, job_name(task.meta.name))
+        problems: list[str] = []
         workspace = caches.workspaces.get(namespace, worker.workspace_name) if worker.workspace_name else None
         configs = {n: caches.agent_configs.get(namespace, n) for n in worker.agent_config_names}
         pods = sorted((read_pod(pod) for pod in caches.pods.by("task-uid", uid)), key=lambda p: (p.created_at, p.name))
+        own = {pod.uid for pod in pods}
         view = TaskView(
             task=task,
             status=manifest.get("status") or {},
@@ -70,14 +76,16 @@ class Observer:
             settings=self.settings,
             job=read_job(job) if job is not None else None,
             pods=tuple(pods),
-            workspace=parse_workspace(workspace) if workspace is not None else None,
-            agent_configs={n: parse_agent_config(c) if c is not None else None for n, c in configs.items()},
+            strays=tuple(pod for pod in self.orphans(namespace, task.meta.name) if pod.uid not in own),
+            workspace=_read(parse_workspace, workspace, problems),
+            agent_configs={name: _read(parse_agent_config, config, problems) for name, config in configs.items()},
+            problems=tuple(problems),
             dependencies={n: self._dependency(namespace, n) for n in task.spec.depends_on},
             graph=self._graph(task),
             dependents=self._dependents(task),
             client_silence_seconds=self.silence(task),
         )
-        return replace(view, lock=self._cached_lock(view))
+        return replace(view, lock=self.branches.cached(view))
 
     async def _about_to_start(self, view: TaskView) -> TaskView:
         """No Job in the cache: make sure there is none, and read what a start needs, as late as possible."""
@@ -93,7 +101,7 @@ class Observer:
             raise NotFound(f"Task '{task.meta.name}' was replaced by another one of its name")
         view = replace(view, task=task, status=fresh.get("status") or {}, job=await self._job(view))
         if needs_lock(view):
-            view = replace(view, lock=await self._lock(view))
+            view = replace(view, lock=await self.branches.fresh(view))
         return view
 
     async def _job(self, view: TaskView) -> JobFacts | None:
@@ -167,83 +175,11 @@ class Observer:
                 waiting.append(other["metadata"]["name"])
         return tuple(waiting)
 
-    def _cached_lock(self, view: TaskView) -> BranchLock | None:
-        """The lock as the cache has it: good enough to give it back."""
-        label = lock_label(view.task, view.workspace)
-        if not label:
-            return None
-        lease = self.caches.leases.get(view.task.meta.namespace, BranchLock(label=label).lease_name)
-        return read_lock(label, lease)
 
-    async def _lock(self, view: TaskView) -> BranchLock:
-        """The lock as the API has it: good enough to take it."""
-        task = view.task
-        lock = BranchLock(label=lock_label(task, view.workspace))
-        lock = read_lock(lock.label, await find(self.cluster, LEASE, task.meta.namespace, lock.lease_name))
-        page = await self.cluster.list(POD, task.meta.namespace, labels=f"{names.LABEL_BRANCH_LOCK}={lock.label}")
-        others = {
-            pod["metadata"].get("annotations", {}).get(names.LABEL_TASK, pod["metadata"]["name"])
-            for pod in page.items
-            if pod["metadata"]["labels"].get(names.LABEL_TASK_UID) != task.meta.uid and not read_pod(pod).is_over
-        }
-        return replace(
-            lock,
-            holder_is_over=await self._is_over(task.meta.namespace, lock),
-            pods_of_others=tuple(sorted(others)),
-            ahead=self._ahead(task),
-        )
-
-    async def _is_over(self, namespace: str, lock: BranchLock) -> bool:
-        if not lock.holder:
-            return True
-        holder = await find(self.cluster, TASK, namespace, lock.holder)
-        return holder is None or holder["metadata"]["uid"] != lock.holder_uid or is_finished(holder)
-
-    def _ahead(self, task: Task) -> str:
-        """Who was created before us and waits for nothing but the same branch."""
-        mine = (task.meta.creation_timestamp, task.meta.name)
-        for other in self.caches.tasks.by("branch", f"{task.meta.namespace}/{task.spec.branch}"):
-            theirs = parse_task(other)
-            workspace = self.caches.workspaces.get(task.meta.namespace, theirs.spec.effective.workspace_name)
-            is_waiting = not theirs.is_finished and not theirs.status.job_name and not theirs.is_being_deleted
-            if not is_waiting or theirs.status.reason not in (None, Reason.BRANCH_HELD) or workspace is None:
-                continue
-            is_before = (theirs.meta.creation_timestamp, theirs.meta.name) < mine
-            if is_before and lock_label(theirs, parse_workspace(workspace)) == self._label(task):
-                return theirs.meta.name
-        return ""
-
-    def _label(self, task: Task) -> str:
-        workspace = self.caches.workspaces.get(task.meta.namespace, task.spec.effective.workspace_name)
-        return lock_label(task, parse_workspace(workspace)) if workspace is not None else ""
-
-
-def read_lock(label: str, lease: Manifest | None) -> BranchLock:
-    if lease is None:
-        return BranchLock(label=label)
-    return BranchLock(
-        label=label,
-        lease=lease,
-        holder=(lease["metadata"].get("annotations") or {}).get(HOLDER_NAME, ""),
-        holder_uid=str((lease.get("spec") or {}).get("holderIdentity") or ""),
-    )
-
-
-def phase_of(task: Manifest) -> Phase | None:
-    """The phase as written, None for one we do not know."""
+def _read(parse: Callable[[Manifest], Parsed], manifest: Manifest | None, problems: list[str]) -> Parsed | None:
+    """The object, or None and one more problem when it is there and makes no sense."""
     try:
-        return Phase((task.get("status") or {}).get("phase"))
-    except ValueError:
-        return None
-
-
-def is_finished(task: Manifest) -> bool:
-    phase = phase_of(task)
-    return phase is not None and phase.is_terminal
-
-
-async def find(cluster: Cluster, kind: Kind, namespace: str, name: str) -> Manifest | None:
-    try:
-        return await cluster.get(kind, namespace, name)
-    except NotFound:
+        return parse(manifest) if manifest is not None else None
+    except UserError as error:
+        problems.append(str(error))
         return None

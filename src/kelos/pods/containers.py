@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from kelos.api import names
 from kelos.api.kinds import Manifest
@@ -57,7 +57,6 @@ def prepare_container(request: JobRequest, instructions: Instructions, volumes: 
 def extra_init_containers(request: JobRequest) -> list[Manifest]:
     """The user's init containers, then their side containers as native sidecars: those never keep a pod alive."""
     overrides = request.task.spec.effective.pod_overrides
-    _refuse_names([*overrides.extra_init_containers, *overrides.extra_containers])
     sidecars = [{**container, "restartPolicy": "Always"} for container in overrides.extra_containers]
     return [secured(container) for container in (*overrides.extra_init_containers, *sidecars)]
 
@@ -85,13 +84,3 @@ def _with_pull_policy(container: Manifest, request: JobRequest) -> Manifest:
 def _resources(requests: Mapping[str, str], limits: Mapping[str, str]) -> Manifest:
     return {"requests": dict(requests), "limits": dict(limits)}
 
-
-def _refuse_names(containers: Iterable[Manifest]) -> None:
-    seen: set[str] = set()
-    for container in containers:
-        name = str(container.get("name") or "")
-        if not name or name.startswith(names.RESERVED_PREFIX) or name in names.RESERVED_CONTAINERS:
-            raise UserError(f"podOverrides: extra container '{name}' has a reserved or empty name; rename it")
-        if name in seen:
-            raise UserError(f"podOverrides: two extra containers are called '{name}'; rename one")
-        seen.add(name)

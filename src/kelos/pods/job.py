@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from kelos.api import names
 from kelos.api.kinds import JOB, Manifest
 from kelos.api.task import Task
-from kelos.errors import UserError
 from kelos.pods.containers import agent_container, extra_init_containers, prepare_container
 from kelos.pods.inputs import Inputs, build_secret, fits_annotation, gather
 from kelos.pods.instructions import Instructions, Mounts, merge
@@ -44,7 +43,6 @@ def owner_of(task: Task) -> Manifest:
 def build_job(request: JobRequest) -> Built:
     """Raises UserError when the Task, its Workspace or its AgentConfigs cannot become a pod."""
     task = request.task
-    _check_volumes(task)
     instructions, mounts = merge(request.agent_configs), Mounts()
     inputs = gather(
         job_name=job_name(task.meta.name),
@@ -131,13 +129,3 @@ def _labels(task: Task, branch_lock: str) -> Manifest:
         ours[names.LABEL_BRANCH_LOCK] = branch_lock
     return {**(task.spec.effective.pod_overrides.labels or {}), **ours}
 
-
-def _check_volumes(task: Task) -> None:
-    seen: set[str] = set()
-    for volume in task.spec.effective.pod_overrides.volumes:
-        name = str(volume.get("name") or "")
-        if name == names.VOLUME_WORKSPACE or name.startswith(names.RESERVED_PREFIX):
-            raise UserError(f"podOverrides: volume '{name}' has a reserved name; rename it")
-        if name in seen:
-            raise UserError(f"podOverrides: two volumes are called '{name}'; rename one")
-        seen.add(name)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kelos.api.reasons import Reason
+from kelos.api.validate import check_agent_config, check_task, check_workspace
 from kelos.tasks import dependencies
 from kelos.tasks.branch import holder_of, is_ours
 from kelos.tasks.needs import needed_secrets
@@ -20,6 +21,19 @@ class Blocker:
     message: str
     is_final: bool = False
     is_transient: bool = False
+
+
+def spec_is_invalid(view: TaskView) -> Blocker | None:
+    """What no schema could see, in the Task and in what it refers to."""
+    problems = [*view.problems, *check_task(view.task)]
+    if view.workspace is not None:
+        problems += (f"Workspace '{view.workspace.meta.name}': {p}" for p in check_workspace(view.workspace))
+    for name, config in view.agent_configs.items():
+        if config is not None:
+            problems += (f"AgentConfig '{name}': {problem}" for problem in check_agent_config(config))
+    if not problems:
+        return None
+    return Blocker(reason=Reason.INVALID_SPEC, message="; ".join(problems), is_final=True)
 
 
 def dependency_cycle(view: TaskView) -> Blocker | None:
@@ -116,6 +130,7 @@ Check = Callable[[TaskView], Blocker | None]
 # holds or queues for a branch while something else keeps him from starting.
 BEFORE_BRANCH: tuple[Check, ...] = (
     dependency_cycle,
+    spec_is_invalid,
     dependency_failed,
     dependency_missing,
     dependency_unfinished,
@@ -125,7 +140,7 @@ BEFORE_BRANCH: tuple[Check, ...] = (
     job_name_is_taken,
 )
 BLOCKERS: tuple[Check, ...] = (*BEFORE_BRANCH, branch_is_held)
-BEFORE_INPUTS: tuple[Check, ...] = BEFORE_BRANCH[:6]
+BEFORE_INPUTS: tuple[Check, ...] = BEFORE_BRANCH[: BEFORE_BRANCH.index(secret_is_missing)]
 
 
 def first_blocker(view: TaskView, checks: tuple[Check, ...] = BLOCKERS) -> Blocker | None:

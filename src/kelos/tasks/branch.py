@@ -8,6 +8,7 @@ from kelos.api import names
 from kelos.api.kinds import LEASE, Manifest
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
+from kelos.errors import UserError
 from kelos.plan import Create, Replace, Step
 from kelos.pods.job import owner_of
 from kelos.pods.repository import parse_repository
@@ -20,7 +21,10 @@ def lock_label(task: Task, workspace: Workspace | None) -> str:
     """The lock's identity: namespace, repository and branch. Empty without a branch or a checkout."""
     if not task.spec.branch or workspace is None:
         return ""
-    repository = parse_repository(workspace.spec.repo).identity
+    try:
+        repository = parse_repository(workspace.spec.repo).identity
+    except UserError:
+        return ""  # such a Workspace is refused before anything is locked
     text = "\n".join((task.meta.namespace, repository, task.spec.branch))
     return sha256(text.encode()).hexdigest()[:20]
 

@@ -17,6 +17,12 @@ LEASE_SLACK_SECONDS = 0.5
 
 
 def plan(view: TaskView) -> Plan:
+    """Everything about one Task, and the release of pods that an earlier Task of its name left behind."""
+    decided = _plan(view)
+    return replace(decided, steps=(*decided.steps, *release_pods(view.strays)))
+
+
+def _plan(view: TaskView) -> Plan:
     """First match wins, so the order of the lines is the order of concerns."""
     if view.task.is_being_deleted:
         return release(view)

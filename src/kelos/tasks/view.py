@@ -52,6 +52,8 @@ class TaskView:
     `graph` maps Task names of the namespace to what they depend on, as far as they can be reached from this Task.
     `dependents` are unfinished Tasks that still have to learn this one's results.
     `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
+    `strays` are pods of an earlier Task of the same name.
+    `problems` says which objects the Task refers to could not be read, in sentences.
     """
 
     task: Task
@@ -60,6 +62,7 @@ class TaskView:
     settings: Settings = field(default_factory=Settings)
     job: JobFacts | None = None
     pods: tuple[PodFacts, ...] = ()
+    strays: tuple[PodFacts, ...] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
     workspace: Workspace | None = None
     agent_configs: Mapping[str, AgentConfig | None] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class TaskView:
     dependents: tuple[str, ...] = ()
     lock: BranchLock | None = None
     client_silence_seconds: float | None = None
+    problems: tuple[str, ...] = ()
 
     @property
     def owns_job(self) -> bool:
