@@ -60,6 +60,15 @@ def build_crds() -> list[Manifest]:
     return built
 
 
+def upgrade_patch(crd: Manifest) -> Manifest:
+    """The JSON merge patch that puts a definition in the place of an earlier one, the reference's included.
+
+    Server-side apply cannot: a conversion webhook belongs to whoever set it (cert-manager too) and would stay.
+    """
+    spec = {**crd["spec"], "conversion": {"strategy": "None", "webhook": None}}
+    return {"metadata": {"labels": crd["metadata"]["labels"]}, "spec": spec}
+
+
 def _build(definition: _Definition) -> Manifest:
     kind = definition.kind
     return {
