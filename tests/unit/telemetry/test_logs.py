@@ -1,0 +1,69 @@
+"""One line, one JSON object, whoever writes it."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from kelos.telemetry.logs import configure_logs
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    stream = io.StringIO()
+    configure_logs(stream=stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers = handlers
+    root.setLevel(level)
+
+
+def test_our_lines_are_a_sentence_and_fields(lines: io.StringIO) -> None:
+    """Machines filter by field; the sentence stays the same."""
+    structlog.get_logger("kelos.controllers").info("Task started", task="ci/fix-bug")
+
+    line = json.loads(lines.getvalue())
+    assert ("Task started", "ci/fix-bug", "info", "kelos.controllers") == (
+        line["event"], line["task"], line["level"], line["logger"],
+    )  # fmt: skip
+    assert line["timestamp"].endswith("Z")
+
+
+def test_lines_of_libraries_look_the_same(lines: io.StringIO) -> None:
+    """The cluster package logs through the standard library, with its fields as `extra`."""
+    logging.getLogger("kelos.cluster").warning("Watching failed", extra={"kind": "Task", "error": "refused"})
+
+    line = json.loads(lines.getvalue())
+    assert ("Watching failed", "Task", "refused", "warning") == (
+        line["event"], line["kind"], line["error"], line["level"],
+    )  # fmt: skip
+
+
+def test_a_text_with_line_breaks_stays_one_line(lines: io.StringIO) -> None:
+    """Text from outside must not be able to forge a second log line."""
+    structlog.get_logger().info("Task failed", message='first\n{"event": "forged"}')
+
+    assert 1 == lines.getvalue().count("\n")
+
+
+def test_a_bug_keeps_its_traceback(lines: io.StringIO) -> None:
+    """It is the only trace of what went wrong."""
+    try:
+        raise ZeroDivisionError("by hand")
+    except ZeroDivisionError:
+        logging.getLogger("kelos").exception("An observer failed")
+
+    assert "ZeroDivisionError: by hand" in json.loads(lines.getvalue())["exception"]
+
+
+def test_debug_lines_are_off_by_default(lines: io.StringIO) -> None:
+    """A quiet service is a readable one."""
+    structlog.get_logger().debug("Looked")
+    logging.getLogger("aiohttp").debug("Connected")
+
+    assert "" == lines.getvalue()
