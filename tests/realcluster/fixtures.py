@@ -26,7 +26,8 @@ def cluster_binaries(pytestconfig: pytest.Config) -> Binaries:
     try:
         return require_binaries(tell)
     except AssetsUnavailableError as error:
-        pytest.fail(f"The tests against a real Kubernetes cannot run: {error}", pytrace=False)
+        problem = str(error)
+    pytest.fail(f"The tests against a real Kubernetes cannot run: {problem}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

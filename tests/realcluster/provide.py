@@ -49,7 +49,7 @@ def _lock(folder: Path, tell: Tell) -> Iterator[None]:
 def _build(folder: Path, names: Sequence[str], go: Path, tell: Tell) -> None:
     total = sum(BUILD_MINUTES[name] for name in names)
     tell(
-        f"Building {', '.join(names)} {KUBERNETES_VERSION} once, into {folder}: "
+        f"Building {', '.join(names)} (Kubernetes {KUBERNETES_VERSION}) once, into {folder}: "
         f"about {total} minutes on two cores and 4 GB of Go build cache; later runs find them there."
     )
     for name in names:

@@ -5,53 +5,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from realcluster.binaries import AssetsUnavailableError, Binaries, cache_folder, require_binaries
 from realcluster.client import connect
 from realcluster.control_plane import ControlPlane
-from realcluster.fake_node import FakeNode
 from realcluster.keeper import works_in
 from realcluster.waiting import wait_for
 
 TESTS = Path(__file__).parents[1]
-
-
-def job(name: str, **spec: Any) -> dict[str, Any]:
-    container = {"name": "main", "image": "example.invalid/none"}
-    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template, **spec}}
-
-
-@pytest.mark.cluster
-def test_a_job_completes_when_its_pod_does(
-    real_cluster: ControlPlane, real_namespace: str, fake_node: FakeNode
-) -> None:
-    """The Job controller is the real one; only the kubelet is played."""
-    jobs = f"/apis/batch/v1/namespaces/{real_namespace}/jobs"
-    real_cluster.api.post(jobs, job("build")).expect()
-
-    pod = fake_node.await_pod(real_namespace, "batch.kubernetes.io/job-name=build")
-    fake_node.run(pod)
-    fake_node.finish(pod, message='{"ok": true}')
-
-    assert "Complete" == _condition(real_cluster, f"{jobs}/build")
-
-
-@pytest.mark.cluster
-def test_a_job_fails_when_its_pod_does(real_cluster: ControlPlane, real_namespace: str, fake_node: FakeNode) -> None:
-    """Exit codes reach the Job through its failure policy."""
-    jobs = f"/apis/batch/v1/namespaces/{real_namespace}/jobs"
-    rule = {"action": "FailJob", "onExitCodes": {"containerName": "main", "operator": "In", "values": [42]}}
-    real_cluster.api.post(jobs, job("build", backoffLimit=5, podFailurePolicy={"rules": [rule]})).expect()
-
-    pod = fake_node.await_pod(real_namespace, "batch.kubernetes.io/job-name=build")
-    fake_node.run(pod)
-    fake_node.finish(pod, exit_code=42)
-
-    assert "Failed" == _condition(real_cluster, f"{jobs}/build")
 
 
 @pytest.mark.cluster
@@ -111,16 +74,6 @@ def test_an_incomplete_folder_is_refused_with_what_it_lacks(tmp_path: Path) -> N
 def test_the_cache_lies_where_the_environment_says(tmp_path: Path) -> None:
     """CI keeps the folder between runs, so it must be where caches are."""
     assert tmp_path / "kelos" == cache_folder({"XDG_CACHE_HOME": str(tmp_path)}).parent
-
-
-def _condition(cluster: ControlPlane, path: str) -> str:
-    """The condition that ends a Job, once it is there."""
-
-    def look() -> str:
-        conditions = cluster.api.get(path).expect()["status"].get("conditions", [])
-        return next((one["type"] for one in conditions if one["type"] in ("Complete", "Failed")), "")
-
-    return wait_for("the Job to end", look)
 
 
 def _processes_of(folder: Path) -> list[int]:
