@@ -64,13 +64,17 @@ def change(line: bytes, *, what: str) -> Change | None:
     try:
         event = json.loads(line)
         type_, object_ = event["type"], event["object"]
+        if type_ != "ERROR":
+            object_["metadata"]["resourceVersion"]
     except (ValueError, TypeError, KeyError):
         raise Unavailable(f"The watch of {what} broke in the middle of an event", status=0) from None
     if type_ == "ERROR":
+        said = object_ if isinstance(object_, dict) else {}
+        code, message = said.get("code"), said.get("message")
         raise cluster_error(
-            int(object_.get("code") or 500),
-            str(object_.get("message") or f"The watch of {what} failed"),
-            reason=str(object_.get("reason") or ""),
+            code if isinstance(code, int) and code else 500,
+            str(message or f"The watch of {what} failed")[:LONGEST_MESSAGE],
+            reason=str(said.get("reason") or ""),
         )
     if type_ not in ChangeType.__members__:
         return None
