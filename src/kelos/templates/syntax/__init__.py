@@ -1,0 +1,1 @@
+"""From text to templates: scanner, constants, pipelines, blocks."""
