@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from kelos.outputs.document import encode_document
 
 import make
 from kelos.api import names
 from kelos.api.kinds import JOB, TASK
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
-from kelos.plan import Delete, DropFinalizer, Patch, Plan, SetStatus, Tell
+from kelos.outputs.document import encode_document
+from kelos.plan import Delete, DropFinalizer, Patch, Plan, SetStatus
 from kelos.tasks.plan import plan, plan_orphans
-from unit.tasks.test_waiting import status_of
+from planning import kinds_of, status_of
 
 PENDING = {"phase": "Pending", "reason": "PodPending", "jobName": "fix-bug"}
 RUNNING = {"phase": "Running", "jobName": "fix-bug", "startTime": "2026-02-07T08:30:00Z"}
@@ -24,10 +24,6 @@ CANCEL = {"annotations": {names.ANNOTATION_CANCEL: '{"by":"ann"}'}}
 
 def document(reason: Reason | None = None, message: str = "", **facts: Any) -> str:
     return encode_document(Outcome(reason=reason, message=message, exit_code=0, **facts)).decode()
-
-
-def kinds_of(decided: Plan) -> list[str]:
-    return [type(step).__name__ for step in decided.steps if not isinstance(step, Tell)]
 
 
 def test_a_task_runs_when_its_agent_runs_not_when_its_pod_exists():
@@ -201,7 +197,7 @@ class TestCancel:
 
 
 class TestClientLease:
-    LEASE = {"annotations": {names.ANNOTATION_LEASE: '{"holder":"run 1","count":3,"seconds":180}'}}
+    LEASE: ClassVar = {"annotations": {names.ANNOTATION_LEASE: '{"holder":"run 1","count":3,"seconds":180}'}}
 
     def test_a_silent_client_loses_its_task(self):
         task = make.task(status=RUNNING, meta=self.LEASE)

@@ -11,18 +11,10 @@ import make
 from kelos.api import names
 from kelos.api.kinds import JOB, LEASE
 from kelos.api.reasons import Phase
-from kelos.plan import Create, Plan, Replace, SetStatus
+from kelos.plan import Create, Replace
 from kelos.tasks.plan import plan
 from kelos.tasks.view import BranchLock, Dependency
-
-
-def status_of(decided: Plan) -> dict[str, Any]:
-    (step,) = [step for step in decided.steps if isinstance(step, SetStatus)]
-    return step.body
-
-
-def jobs_of(decided: Plan) -> list[str]:
-    return [s.manifest["metadata"]["name"] for s in decided.steps if isinstance(s, Create) and s.kind is JOB]
+from planning import jobs_of, status_of
 
 
 def test_a_task_with_nothing_in_its_way_gets_a_job():

@@ -1,0 +1,76 @@
+"""Manifests from files and standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from kelos.api.kinds import (
+    AGENT_CONFIG,
+    CONFIG_MAP,
+    GROUP,
+    NAMESPACE,
+    PVC,
+    SECRET,
+    SERVICE_ACCOUNT,
+    TASK,
+    WORKSPACE,
+    Kind,
+    Manifest,
+)
+from kelos.errors import UserError
+
+APPLICABLE = {
+    (kind.group, kind.kind): kind
+    for kind in (TASK, WORKSPACE, AGENT_CONFIG, SECRET, CONFIG_MAP, SERVICE_ACCOUNT, NAMESPACE, PVC)
+}
+NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner", "TaskRecord")
+
+
+def read_documents(name: str) -> list[Manifest]:
+    """Every document of a YAML or JSON file (`-` is standard input). Raises UserError naming the file."""
+    text = read_text(name)
+    import yaml
+
+    try:
+        found = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise UserError(f"'{name}'{line} is not YAML; correct it") from None
+    documents: list[Manifest] = []
+    for document in (d for d in found if d is not None):
+        is_list = isinstance(document, dict) and str(document.get("kind", "")).endswith("List")
+        documents += document.get("items") or [] if is_list else [document]
+    if not documents:
+        raise UserError(f"'{name}' holds no resource; write at least one")
+    for document in documents:
+        kind_of(document, name)
+    return documents
+
+
+def read_text(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).expanduser().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"'{name}' does not exist; correct the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UserError(f"'{name}' cannot be read: {reason}") from None
+
+
+def kind_of(document: object, where: str) -> Kind:
+    """The kind of a document, in the version it is written in. Raises UserError for what we do not apply."""
+    if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+        raise UserError(f"'{where}' holds something that is no resource: it needs apiVersion, kind and metadata")
+    group, _, version = str(document.get("apiVersion", "")).rpartition("/")
+    kind = str(document.get("kind", ""))
+    name = document["metadata"].get("name")
+    if not isinstance(name, str) or not name:
+        raise UserError(f"'{where}' holds a {kind or 'resource'} without metadata.name; give it one")
+    known = APPLICABLE.get((group, kind))
+    if known is None:
+        if group == GROUP and kind in NOT_OURS_YET:
+            raise UserError(f"{kind} '{name}' in '{where}': this version of kelos does not support {kind}")
+        raise UserError(f"{kind or 'Resource'} '{name}' in '{where}' is no kind that kelos applies; use kubectl for it")
+    return Kind(group=known.group, version=version, kind=known.kind, plural=known.plural, namespaced=known.namespaced)

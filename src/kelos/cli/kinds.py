@@ -1,0 +1,97 @@
+"""The kinds a command line may name, and their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from kelos.api.kinds import AGENT_CONFIG, TASK, WORKSPACE, Kind, Manifest
+from kelos.cli.output import age, task_duration
+from kelos.errors import UserError
+
+Row = Callable[[Manifest, datetime], Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind with the words people use for it and how it looks in a table."""
+
+    kind: Kind
+    words: tuple[str, ...]
+    header: tuple[str, ...]
+    row: Row
+
+
+def worker(task: Manifest, field: str) -> object:
+    """A doubled field of a Task: below `worker` first, else flat."""
+    spec = task.get("spec") or {}
+    return (spec.get("worker") or {}).get(field) or spec.get(field)
+
+
+def agent_configs(task: Manifest) -> list[str]:
+    refs = worker(task, "agentConfigRefs")
+    single = (task.get("spec") or {}).get("agentConfigRef")
+    return [ref["name"] for ref in (refs if isinstance(refs, list) else [single] if single else [])]
+
+
+def workspace_of(task: Manifest) -> str:
+    ref = worker(task, "workspaceRef")
+    return str(ref.get("name", "")) if isinstance(ref, dict) else ""
+
+
+def _task(task: Manifest, now: datetime) -> Sequence[object]:
+    status = task.get("status") or {}
+    return (
+        task["metadata"]["name"],
+        worker(task, "type"),
+        status.get("phase"),
+        status.get("reason"),
+        task["spec"].get("branch"),
+        workspace_of(task),
+        ",".join(agent_configs(task)),
+        task_duration(task, now),
+        age(task, now),
+    )
+
+
+def _workspace(workspace: Manifest, now: datetime) -> Sequence[object]:
+    spec = workspace["spec"]
+    return workspace["metadata"]["name"], spec.get("repo"), spec.get("ref"), age(workspace, now)
+
+
+def _agent_config(config: Manifest, now: datetime) -> Sequence[object]:
+    spec = config.get("spec") or {}
+    counts = (len(spec.get(field) or ()) for field in ("plugins", "skills", "mcpServers"))
+    return config["metadata"]["name"], *counts, age(config, now)
+
+
+RESOURCES = (
+    Resource(
+        kind=TASK,
+        words=("task", "tasks"),
+        header=("NAME", "TYPE", "PHASE", "REASON", "BRANCH", "WORKSPACE", "AGENT CONFIG", "DURATION", "AGE"),
+        row=_task,
+    ),
+    Resource(
+        kind=WORKSPACE,
+        words=("workspace", "workspaces", "ws"),
+        header=("NAME", "REPO", "REF", "AGE"),
+        row=_workspace,
+    ),
+    Resource(
+        kind=AGENT_CONFIG,
+        words=("agentconfig", "agentconfigs", "ac"),
+        header=("NAME", "PLUGINS", "SKILLS", "MCP SERVERS", "AGE"),
+        row=_agent_config,
+    ),
+)
+
+
+def find_resource(word: str) -> Resource:
+    """The resource a word means. Raises UserError naming what is known."""
+    for resource in RESOURCES:
+        if word.lower() in resource.words:
+            return resource
+    known = ", ".join(resource.words[0] for resource in RESOURCES)
+    raise UserError(f"'{word}' is no resource of kelos; use one of {known}")

@@ -1,0 +1,64 @@
+"""A cluster of our own: `kelos up` as a child process that ends with us, and a client for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from kelos.api.kinds import Manifest
+from kelos.cluster.access import Source, select
+from kelos.cluster.client import HttpCluster, connect
+from kelos.errors import KelosError
+
+START_SECONDS = 30
+STOP_SECONDS = 30
+
+
+@asynccontextmanager
+async def local_plane() -> AsyncIterator[HttpCluster]:
+    """Start the plane, hand out a client, stop it and everything it started."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "kelos",
+        "up",
+        "--ephemeral",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for us; we end the child by closing its stdin
+    )
+    try:
+        kubeconfig = await _kubeconfig(child)
+        access = select([Source(path="the local plane", folder="/", document=kubeconfig)])
+        async with await connect(access) as cluster:
+            yield cluster
+    finally:
+        await _stop(child)
+
+
+async def _kubeconfig(child: asyncio.subprocess.Process) -> Manifest:
+    assert child.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            line = await child.stdout.readline()
+    except TimeoutError:
+        line = b""
+    try:
+        found = json.loads(line)["kubeconfig"]
+    except (ValueError, KeyError, TypeError):
+        raise KelosError("The local plane did not start; run 'kelos up' to see why") from None
+    return dict(found)
+
+
+async def _stop(child: asyncio.subprocess.Process) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()

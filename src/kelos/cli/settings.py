@@ -1,0 +1,74 @@
+"""What a command works with: flags before the config file before defaults, and the way to the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kelos.cli.config import Config, load_config
+from kelos.cluster.kubeconfig import ClusterAccess, load_access
+
+if TYPE_CHECKING:
+    from kelos.cluster.client import HttpCluster
+
+Result = TypeVar("Result")
+
+DEFAULT_CONFIG = "~/.kelos/config.yaml"
+
+
+@dataclass
+class Context:
+    """The global flags of one call, and what follows from them."""
+
+    config_path: str | None = None
+    kubeconfig: str | None = None
+    kube_context: str | None = None
+    namespace_flag: str | None = None
+    warn: Callable[[str], None] = field(default=lambda text: print(f"Warning: {text}", file=sys.stderr))
+
+    @property
+    def config_file(self) -> Path:
+        return Path(self.config_path or DEFAULT_CONFIG).expanduser()
+
+    @cached_property
+    def config(self) -> Config:
+        return load_config(self.config_file, is_required=self.config_path is not None)
+
+    @cached_property
+    def access(self) -> ClusterAccess:
+        return load_access(kubeconfig=self.kubeconfig, context=self.kube_context)
+
+    @property
+    def namespace(self) -> str:
+        """`-n`, else the config file, else the kubeconfig's context."""
+        return self.namespace_flag or self.config.namespace or self.access.namespace
+
+    @property
+    def namespace_without_cluster(self) -> str:
+        """The same as far as it can be known without a kubeconfig."""
+        return self.namespace_flag or self.config.namespace or "default"
+
+    @asynccontextmanager
+    async def cluster(self) -> AsyncIterator[HttpCluster]:
+        from kelos.cluster.client import connect
+
+        async with await connect(self.access) as cluster:
+            yield cluster
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run a command's asynchronous part; Ctrl-C ends it."""
+        try:
+            return asyncio.run(work)
+        except KeyboardInterrupt:
+            raise click.exceptions.Abort from None
+
+
+pass_settings = click.make_pass_decorator(Context)
