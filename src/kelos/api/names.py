@@ -14,6 +14,10 @@ LABEL_NAME = "kelos.dev/name"  # Job builder → people: always "kelos"
 LABEL_COMPONENT = "kelos.dev/component"  # Job builder → people: "task"
 LABEL_MANAGED_BY = "kelos.dev/managed-by"  # Job builder → people: "kelos-controller"
 LABEL_SPAWNER = "kelos.dev/taskspawner"  # spawner → controller: name of the TaskSpawner that made the Task
+LABEL_REPOSITORY = "kelos.dev/repository-hash"  # Action → Action: hash of owner/repo, to find a run's earlier Tasks
+LABEL_RUN_ID = "kelos.dev/run-id"  # Action → Action, people: the workflow run
+LABEL_RUN_ATTEMPT = "kelos.dev/run-attempt"  # Action → Action, people: which attempt of the run
+LABEL_LEG = "kelos.dev/leg-hash"  # Action → Action: hash of job, matrix leg and step
 
 # Annotations.
 ANNOTATION_CANCEL = "kelos.dev/cancel-requested"  # anybody → controller: JSON {"by","at","why"}

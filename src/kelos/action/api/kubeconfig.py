@@ -1,0 +1,183 @@
+"""Finds and reads a kubeconfig: which server, trusted how, signed in as whom."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kelos.action.documents import read_document
+from kelos.errors import UserError
+
+WHAT = "The kubeconfig"
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecPlugin:
+    """A program that prints short-lived credentials."""
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    api_version: str
+    install_hint: str = ""
+    wants_cluster: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One context of a kubeconfig, resolved: paths absolute, base64 decoded."""
+
+    server: str
+    namespace: str = "default"
+    tls_server_name: str = ""
+    insecure: bool = False
+    ca: bytes = b""
+    certificate: bytes = b""
+    key: bytes = b""
+    token: str = ""
+    token_file: Path | None = None
+    username: str = ""
+    password: str = ""
+    exec: ExecPlugin | None = None
+
+
+def find_target(given: str, context: str, env: Mapping[str, str], home: Path) -> Target:
+    """The cluster to talk to: the input (content or path), else $KUBECONFIG, ~/.kube/config, the pod's own cluster."""
+    if given and is_content(given):
+        return parse(read_document(given, WHAT), context=context, folder=Path.cwd())
+    paths = [Path(given)] if given else [Path(part) for part in env.get("KUBECONFIG", "").split(os.pathsep) if part]
+    if not paths and (home / ".kube/config").is_file():
+        paths = [home / ".kube/config"]
+    if paths:
+        return parse(_merged(paths), context=context, folder=paths[0].parent.absolute())
+    if env.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").is_file():
+        return _in_cluster(env)
+    raise UserError(
+        "There is no kubeconfig: set the input `kubeconfig` to its content or path, or the variable KUBECONFIG"
+    )
+
+
+def is_content(given: str) -> bool:
+    """A path has one line and does not begin like a document."""
+    return "\n" in given.strip() or given.lstrip().startswith(("{", "apiVersion:"))
+
+
+def parse(document: Mapping[str, Any], *, context: str = "", folder: Path) -> Target:
+    """The chosen context of a kubeconfig. `folder` is what its relative paths start from."""
+    name = context or document.get("current-context") or ""
+    if not name:
+        raise UserError(f"{WHAT} has no current-context: set the input `kube-context`")
+    chosen = _named(document, "contexts", "context", name)
+    cluster = _named(document, "clusters", "cluster", str(chosen.get("cluster") or ""))
+    user = _named(document, "users", "user", str(chosen["user"])) if chosen.get("user") else {}
+    server = str(cluster.get("server") or "")
+    if not server.startswith(("https://", "http://")):
+        raise UserError(f"{WHAT}'s cluster '{chosen.get('cluster')}' has no address: set `server` to an https:// URL")
+    if cluster.get("proxy-url"):
+        raise UserError(f"{WHAT} has a `proxy-url`, which is not supported: give the runner a direct route")
+    if user.get("auth-provider"):
+        raise UserError(f"{WHAT} uses `auth-provider`, which Kubernetes removed: use `exec` or a token instead")
+    return Target(
+        server=server.rstrip("/"),
+        namespace=str(chosen.get("namespace") or "default"),
+        tls_server_name=str(cluster.get("tls-server-name") or ""),
+        insecure=bool(cluster.get("insecure-skip-tls-verify")),
+        ca=_bytes(cluster, "certificate-authority", folder),
+        certificate=_bytes(user, "client-certificate", folder),
+        key=_bytes(user, "client-key", folder),
+        token=str(user.get("token") or "").strip(),
+        token_file=folder / str(user["tokenFile"]) if user.get("tokenFile") else None,
+        username=str(user.get("username") or ""),
+        password=str(user.get("password") or ""),
+        exec=_exec_plugin(user["exec"], folder) if user.get("exec") else None,
+    )
+
+
+def _merged(paths: list[Path]) -> dict[str, Any]:
+    """Several files count as one; of two entries with one name the first wins, as kubectl has it."""
+    merged: dict[str, Any] = {"clusters": [], "contexts": [], "users": []}
+    texts = [(path, _read(path)) for path in paths if len(paths) == 1 or path.is_file()]
+    if not texts:
+        raise UserError(f"{WHAT} '{paths[0]}' does not exist: check the variable KUBECONFIG")
+    for path, text in texts:
+        document = read_document(text, f"{WHAT} '{path}'")
+        for key in ("clusters", "contexts", "users"):
+            merged[key] += _list(document, key)
+        merged["current-context"] = merged.get("current-context") or document.get("current-context")
+    return merged
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise UserError(f"{WHAT} '{path}' cannot be read: {why}") from error
+
+
+def _list(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = document.get(key) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{WHAT}'s `{key}` is not a list of named entries: check its indentation")
+    return entries
+
+
+def _named(document: Mapping[str, Any], key: str, inner: str, name: str) -> dict[str, Any]:
+    entries = _list(document, key)
+    for entry in entries:
+        if entry.get("name") == name:
+            found = entry.get(inner) or {}
+            if not isinstance(found, dict):
+                raise UserError(f"{WHAT}'s {inner} '{name}' is not a mapping: check its indentation")
+            return found
+    known = ", ".join(sorted(str(entry.get("name")) for entry in entries)) or "none"
+    raise UserError(f"{WHAT} has no {inner} '{name}': it has {known}")
+
+
+def _bytes(entry: Mapping[str, Any], key: str, folder: Path) -> bytes:
+    if data := entry.get(f"{key}-data"):
+        try:
+            return base64.b64decode(str(data), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise UserError(f"{WHAT}'s `{key}-data` is not base64: copy the kubeconfig again, whole") from error
+    if not entry.get(key):
+        return b""
+    path = folder / str(entry[key])
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{WHAT}'s `{key}` file '{path}' cannot be read: embed it with `kubectl config view --raw --flatten`"
+        ) from error
+
+
+def _exec_plugin(plugin: Mapping[str, Any], folder: Path) -> ExecPlugin:
+    command = str(plugin.get("command") or "")
+    version = str(plugin.get("apiVersion") or "")
+    if not command or not version.startswith("client.authentication.k8s.io/"):
+        raise UserError(f"{WHAT}'s `exec` needs a command and an apiVersion client.authentication.k8s.io/v1")
+    return ExecPlugin(
+        command=str(folder / command) if "/" in command or "\\" in command else command,
+        args=tuple(str(arg) for arg in plugin.get("args") or ()),
+        env=tuple((str(item["name"]), str(item["value"])) for item in plugin.get("env") or ()),
+        api_version=version,
+        install_hint=str(plugin.get("installHint") or ""),
+        wants_cluster=bool(plugin.get("provideClusterInfo")),
+    )
+
+
+def _in_cluster(env: Mapping[str, str]) -> Target:
+    host, port = env["KUBERNETES_SERVICE_HOST"], env.get("KUBERNETES_SERVICE_PORT", "443")
+    namespace = SERVICE_ACCOUNT / "namespace"
+    return Target(
+        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
+        namespace=namespace.read_text().strip() if namespace.is_file() else "default",
+        ca=(SERVICE_ACCOUNT / "ca.crt").read_bytes(),
+        token_file=SERVICE_ACCOUNT / "token",
+    )

@@ -1,0 +1,139 @@
+"""Ends the Task when the step ends early: signal handler, lease, and the reaper that runs after the step."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from kelos.action.api.client import Api
+from kelos.action.follow import Post, Signalled
+from kelos.api.kinds import TASK
+from kelos.api.names import ANNOTATION_CANCEL, ANNOTATION_LEASE
+from kelos.errors import Conflict, KelosError, NotFound
+
+TRIES = 2
+TRY_SECONDS = 2.0
+REAPER_SECONDS = 30.0
+REAPER_PAUSE_SECONDS = 1.0
+RENEWALS_PER_LEASE = 6
+SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """How to find and end the Task; kept in a file, so that the reaper knows what a killed step left behind.
+
+    `uid` is empty until the create was answered. `is_over` is set once nothing is left to be ended.
+    """
+
+    namespace: str
+    name: str
+    uid: str = ""
+    on_cancel: str = "cancel"
+    by: str = ""
+    is_over: bool = False
+
+
+def catch_signals(post: Post) -> None:
+    """A first signal becomes an event; a second one ends the process at once, and the lease does the rest."""
+    is_second = threading.Event()
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        if is_second.is_set():
+            os._exit(130)
+        is_second.set()
+        post(Signalled(number=number))
+
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), caught)
+
+
+def end_task(api: Api, handle: Handle, why: str, *, tries: int = TRIES, seconds: float = TRY_SECONDS) -> bool:
+    """Ask for the end as `on-cancel` says, quickly; True once the cluster has accepted that, or the Task is gone."""
+    return any(_within(seconds, lambda: _ask(api, handle, why, seconds)) for _ in range(tries))
+
+
+def reap(api: Api, handle: Handle, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> bool:
+    """The reaper's insistence: the same request for half a minute."""
+    until = clock() + REAPER_SECONDS
+    while not end_task(api, handle, "The step ended before its Task", tries=1):
+        if clock() >= until:
+            return False
+        sleep(REAPER_PAUSE_SECONDS)
+    return True
+
+
+def keep_lease(api: Api, handle: Handle, *, value: Callable[[int], str], seconds: int, stop: threading.Event) -> None:
+    """The body of a thread: raise the count until `stop`. A failed try is no news; the next one comes soon enough."""
+    count = 0
+    while not stop.wait(seconds / RENEWALS_PER_LEASE):
+        count += 1
+        try:
+            annotations = {ANNOTATION_LEASE: value(count)}
+            api.patch(TASK, handle.namespace, handle.name, _patch(handle, annotations), timeout=seconds / 3)
+        except NotFound:
+            return
+        except KelosError:
+            continue
+
+
+def drop_lease(api: Api, handle: Handle) -> None:
+    """Let the Task go on without us."""
+    api.patch(TASK, handle.namespace, handle.name, _patch(handle, {ANNOTATION_LEASE: None}))
+
+
+def save_handle(path: Path, handle: Handle) -> None:
+    """Written whole or not at all: the process may die at any moment."""
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(handle)), encoding="utf-8")
+    draft.replace(path)
+
+
+def load_handle(path: Path) -> Handle | None:
+    """What a step left behind; None when it never got as far as a Task."""
+    try:
+        return Handle(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _ask(api: Api, handle: Handle, why: str, seconds: float) -> bool:
+    try:
+        if handle.on_cancel == "delete":
+            api.delete(TASK, handle.namespace, handle.name, timeout=seconds)
+        else:
+            at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            annotations = {ANNOTATION_CANCEL: json.dumps({"by": handle.by or "kelos-action", "at": at, "why": why})}
+            api.patch(TASK, handle.namespace, handle.name, _patch(handle, annotations), timeout=seconds)
+    except NotFound:
+        return bool(handle.uid)  # never seen: the POST may still be on its way
+    except Conflict:
+        return True  # the name belongs to another Task by now
+    except KelosError:
+        return False
+    return True
+
+
+def _patch(handle: Handle, annotations: Mapping[str, str | None]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"annotations": dict(annotations)}
+    if handle.uid:
+        metadata["uid"] = handle.uid  # a precondition: another Task of that name is none of our business
+    return {"metadata": metadata}
+
+
+def _within(seconds: float, call: Callable[[], bool]) -> bool:
+    """Whether the call said yes in time: name lookups and handshakes have no limit of their own."""
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(call()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers == [True]

@@ -1,0 +1,164 @@
+"""What a Task's end means for the step: a pure table from status to conclusion, reason, exit code and sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from kelos.api.kinds import Manifest
+from kelos.api.reasons import ClientReason, Phase, Reason
+
+
+class Conclusion(str, Enum):
+    """One word to branch on."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed-out"
+    SKIPPED = "skipped"
+    DETACHED = "detached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How the step ends. `reason` is the output `failure-reason`, empty unless something went wrong."""
+
+    conclusion: Conclusion
+    reason: str = ""
+    exit_code: int = 0
+    message: str = ""
+
+
+FAILED_BUT_NOT_A_FAILURE = {
+    Reason.DEADLINE_EXCEEDED: Conclusion.TIMED_OUT,
+    Reason.START_TIMEOUT: Conclusion.TIMED_OUT,
+    Reason.CANCELLED: Conclusion.CANCELLED,
+    Reason.LEASE_EXPIRED: Conclusion.CANCELLED,
+    Reason.SUPERSEDED: Conclusion.CANCELLED,
+}
+
+CLIENT_ENDINGS: Mapping[ClientReason, tuple[Conclusion, int]] = {
+    ClientReason.WAIT_TIMEOUT: (Conclusion.TIMED_OUT, 1),
+    ClientReason.DELETED: (Conclusion.CANCELLED, 1),
+    ClientReason.NOT_AUTHORIZED: (Conclusion.FAILURE, 3),
+    ClientReason.INVALID_INPUT: (Conclusion.FAILURE, 2),
+    ClientReason.API_ERROR: (Conclusion.FAILURE, 3),
+    ClientReason.CONTROLLER_UNRESPONSIVE: (Conclusion.FAILURE, 3),
+    ClientReason.RESULT_MISSING: (Conclusion.FAILURE, 1),
+}
+
+# Reasons that may stand for long without anything being wrong; no limit of ours counts while one does.
+PATIENT_REASONS = (Reason.DEPENDENCY_UNFINISHED, Reason.BRANCH_HELD, Reason.CONCURRENCY_LIMIT)
+
+
+def conclude(task: Manifest, *, required: tuple[str, ...] = ()) -> Ending | None:
+    """The ending that the Task's status tells; None while it goes on."""
+    phase = phase_of(task)
+    if phase is Phase.SUCCEEDED:
+        return _succeeded(task, required)
+    if phase is Phase.FAILED:
+        reason = reason_of(task) or Reason.AGENT_ERROR
+        return Ending(
+            conclusion=FAILED_BUT_NOT_A_FAILURE.get(reason, Conclusion.FAILURE),
+            reason=reason.kebab,
+            exit_code=1,
+            message=_sentence(task) or f"Task '{name_of(task)}' failed and the cluster did not say why",
+        )
+    return None
+
+
+def client_ending(reason: ClientReason, message: str) -> Ending:
+    """An ending that only we can see."""
+    conclusion, exit_code = CLIENT_ENDINGS[reason]
+    return Ending(conclusion=conclusion, reason=reason.value, exit_code=exit_code, message=message)
+
+
+def interrupted(name: str, *, is_cancelled: bool, policy: str) -> Ending:
+    """The ending after a signal."""
+    if policy == "detach":
+        message = f"The step was stopped; Task '{name}' goes on in the cluster, as `on-cancel: detach` asks"
+        return Ending(conclusion=Conclusion.DETACHED, exit_code=130, message=message)
+    done = "deleted" if policy == "delete" else "cancelled"
+    failed = "is not confirmed as cancelled: its lease will end it, or `kelos cancel` does"
+    message = f"The step was stopped; Task '{name}' {f'was {done}' if is_cancelled else failed}"
+    return Ending(conclusion=Conclusion.CANCELLED, reason=Reason.CANCELLED.kebab, exit_code=130, message=message)
+
+
+def gone(task: Manifest, *, replaced: bool, required: tuple[str, ...] = ()) -> Ending:
+    """The ending when the Task is not there any more: what it last said counts, if that was an end."""
+    name = name_of(task)
+    if replaced:
+        message = f"Task '{name}' was replaced by another of the same name, whose results are not ours"
+        return Ending(conclusion=Conclusion.FAILURE, reason=ClientReason.DELETED.value, exit_code=1, message=message)
+    if ending := conclude(task, required=required):
+        return ending
+    if task.get("spec", {}).get("ttlSecondsAfterFinished") is not None:
+        advice = "raise `ttl` if it ended in the meantime"
+    else:
+        advice = "ask who deleted it, or run the workflow again"
+    return client_ending(ClientReason.DELETED, f"Task '{name}' was deleted before its end was seen: {advice}")
+
+
+def is_patient(task: Manifest) -> bool:
+    """Whether the Task waits for other Tasks, the branch or a free place."""
+    return phase_of(task) is Phase.WAITING and reason_of(task) in PATIENT_REASONS
+
+
+def is_settled(task: Manifest) -> bool:
+    """Whether results can still come: our controller writes them with the condition, others may be late."""
+    status = status_of(task)
+    conditions = status.get("conditions") or ()
+    is_ours = any(
+        condition.get("type") == "Succeeded" and condition.get("status") != "Unknown" for condition in conditions
+    )
+    return is_ours or bool(status.get("results"))
+
+
+def phase_of(task: Manifest) -> Phase | None:
+    word = status_of(task).get("phase")
+    return Phase(word) if word in [phase.value for phase in Phase] else None
+
+
+def reason_of(task: Manifest) -> Reason | None:
+    """The reason, when it is one of the closed list."""
+    word = status_of(task).get("reason")
+    return Reason(word) if word in [reason.value for reason in Reason] else None
+
+
+def status_of(task: Manifest) -> dict[str, Any]:
+    status = task.get("status")
+    return status if isinstance(status, dict) else {}
+
+
+def name_of(task: Manifest) -> str:
+    return str(task.get("metadata", {}).get("name", ""))
+
+
+def _succeeded(task: Manifest, required: tuple[str, ...]) -> Ending:
+    reason = reason_of(task)
+    if reason is not None:
+        # A phase can be wrong where an agent was cut off and still ended with code 0; the reason is never softer.
+        return Ending(
+            conclusion=Conclusion.FAILURE,
+            reason=reason.kebab,
+            exit_code=1,
+            message=_sentence(task) or f"Task '{name_of(task)}' ended with {reason.value}",
+        )
+    results = status_of(task).get("results") or {}
+    missing = [key for key in required if not results.get(key)]
+    if missing:
+        words = ", ".join(f"'{key}'" for key in missing)
+        message = f"Task '{name_of(task)}' succeeded without the required result {words}: see its log for what it did"
+        return client_ending(ClientReason.RESULT_MISSING, message)
+    return Ending(conclusion=Conclusion.SUCCESS, message=_sentence(task) or f"Task '{name_of(task)}' succeeded")
+
+
+def _sentence(task: Manifest) -> str:
+    status = status_of(task)
+    diagnosis = status.get("diagnosis") if isinstance(status.get("diagnosis"), dict) else {}
+    message = str(status.get("message") or (diagnosis or {}).get("message") or "")
+    advice = str((diagnosis or {}).get("advice") or "")
+    return f"{message}: {advice}" if message and advice and advice not in message else message

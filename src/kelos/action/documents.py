@@ -1,0 +1,56 @@
+"""Reads documents people wrote: JSON with the standard library, YAML with PyYAML, the only place that imports it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kelos.errors import UserError
+
+Document = dict[str, Any]
+
+
+def read_documents(text: str, what: str) -> tuple[Document, ...]:
+    """Every non-empty document of the text; a UserError names `what` and the line at fault."""
+    found = _parse(text.lstrip("\ufeff"), what)
+    documents = [document for document in found if document is not None]
+    for document in documents:
+        if not isinstance(document, dict):
+            raise UserError(f"{what} is not a mapping of keys to values: check that it is the right file")
+    return tuple(documents)
+
+
+def read_document(text: str, what: str) -> Document:
+    """The one document of the text."""
+    documents = read_documents(text, what)
+    if len(documents) != 1:
+        raise UserError(f"{what} holds {len(documents)} documents: exactly one is needed")
+    return documents[0]
+
+
+def _parse(text: str, what: str) -> list[Any]:
+    if text.lstrip().startswith("{"):
+        try:
+            return [json.loads(text)]
+        except (ValueError, RecursionError):
+            pass  # YAML may begin with a brace too, and its parser names line and column
+    return _parse_yaml(text, what)
+
+
+def _parse_yaml(text: str, what: str) -> list[Any]:
+    try:
+        import yaml
+    except ImportError as error:
+        raise UserError(
+            f"{what} is YAML, and this Python has no PyYAML: install the package PyYAML on the runner, or give JSON"
+        ) from error
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return list(yaml.load_all(text, Loader=loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{what} does not parse{where}: {error.problem or 'invalid YAML'}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # The parser's own words quote the text around the fault, and a kubeconfig holds secrets.
+        raise UserError(f"{what} does not parse as YAML or JSON: {type(error).__name__}") from None

@@ -1,0 +1,184 @@
+"""Follows one Task: watch, list again when the watch cannot go on, poll when watching is forbidden."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kelos.action.api.client import Api
+from kelos.action.api.patience import Patience
+from kelos.api.kinds import TASK, Manifest
+from kelos.errors import ClusterError, Forbidden, Gone, KelosError, NotFound, Unavailable, cluster_error
+
+WATCH_SECONDS = 300
+SILENCE_SECONDS = WATCH_SECONDS + 15.0
+POLL_SECONDS = 5.0
+RECONNECT_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The Task exists; `is_new` is False when an equal one of ours was found."""
+
+    task: Manifest
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The Task as it is now."""
+
+    task: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vanished:
+    """The Task is gone, or its name belongs to another one. `task` is what was last known."""
+
+    task: Manifest
+    is_replaced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A thread gave up: the cluster refused, or was away for too long."""
+
+    error: KelosError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    container: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsOver:
+    """No more log lines come; `warning` says why when that is too early."""
+
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signalled:
+    number: int
+
+
+Event = Created | Seen | Vanished | Broken | LogLine | LogsOver | Warned | Signalled
+Post = Callable[[Event], None]
+
+
+class _Ended(Exception):
+    """Nothing is left to follow; Vanished was posted."""
+
+
+class Follower:
+    """Posts every change of one Task until `stop` is set or the Task is gone."""
+
+    def __init__(self, api: Api, task: Manifest, *, post: Post, patience: Patience, stop: threading.Event) -> None:
+        self._api = api
+        self._task = task
+        self._post = post
+        self._patience = patience
+        self._stop = stop
+        self._version = str(task["metadata"].get("resourceVersion") or "")
+        self._namespace = str(task["metadata"]["namespace"])
+        self._name = str(task["metadata"]["name"])
+
+    def run(self) -> None:
+        """The body of a thread."""
+        try:
+            while not self._stop.is_set():
+                self._turn()
+        except _Ended:
+            pass
+        except KelosError as error:
+            self._post(Broken(error=error))
+
+    def _turn(self) -> None:
+        try:
+            if not self._version:
+                self._list()
+            self._watch()
+        except Gone:
+            self._version = ""
+        except Forbidden:
+            self._post(Warned(text="Watching Tasks is not allowed here: the Task is read every few seconds instead"))
+            self._poll()
+        except ClusterError as error:
+            self._patience.failed(error)
+        self._stop.wait(RECONNECT_SECONDS)
+
+    def _watch(self) -> None:
+        query = {
+            **self._selector(),
+            "watch": "true",
+            "resourceVersion": self._version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(WATCH_SECONDS),
+        }
+        with self._api.lines(TASK.path(self._namespace), query, silence_seconds=SILENCE_SECONDS) as lines:
+            for line in lines:
+                if self._stop.is_set():
+                    return
+                self._take(line)
+                self._patience.worked()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            change = json.loads(line)
+            kind, found = str(change["type"]), dict(change["object"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise Unavailable("The watch was cut off in the middle of an event") from error
+        if kind == "ERROR":
+            raise cluster_error(
+                int(found.get("code") or 500), str(found.get("message")), reason=str(found.get("reason"))
+            )
+        self._version = str(found.get("metadata", {}).get("resourceVersion") or "")
+        if kind == "DELETED" and self._is_ours(found):
+            self._end(found)
+        elif kind in ("ADDED", "MODIFIED"):
+            self._see(found)
+
+    def _list(self) -> None:
+        page = self._api.list(TASK, self._namespace, self._selector())
+        self._patience.worked()
+        items = page.get("items") or []
+        if not items:
+            self._end(self._task)
+        self._see(items[0])
+        self._version = str(page.get("metadata", {}).get("resourceVersion") or "")
+
+    def _poll(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._see(self._patience.insist(lambda: self._api.get(TASK, self._namespace, self._name)))
+            except NotFound:
+                self._end(self._task)
+            self._stop.wait(POLL_SECONDS)
+
+    def _see(self, found: Manifest) -> None:
+        if not self._is_ours(found):
+            self._post(Vanished(task=self._task, is_replaced=True))
+            raise _Ended
+        if found != self._task:
+            self._task = found
+            self._post(Seen(task=found))
+
+    def _end(self, last: Manifest) -> None:
+        self._post(Vanished(task=last))
+        raise _Ended
+
+    def _is_ours(self, found: Manifest) -> bool:
+        return bool(found.get("metadata", {}).get("uid") == self._task["metadata"].get("uid"))
+
+    def _selector(self) -> dict[str, Any]:
+        return {"fieldSelector": f"metadata.name={self._name}"}

@@ -1,0 +1,38 @@
+"""Keeps the Task's log: whole in a file, readable on the console when that is wanted, its last lines for a failure."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+from kelos.action.log.console import Console
+from kelos.action.log.show import Show
+
+TAIL_LINES = 50
+
+
+class LogBook:
+    """Only the main thread writes it."""
+
+    def __init__(self, path: Path, *, show: Show, console: Console, is_live: bool) -> None:
+        self.path = path
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._show = show
+        self._console = console
+        self._is_live = is_live
+
+    def write(self, container: str, line: str) -> bool:
+        """Take one raw line; whether something was shown."""
+        with self.path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(f"{line}\n")
+        shown = self._show.feed(container, line)
+        if not shown:
+            return False
+        self.tail.extend(shown.splitlines())
+        if self._is_live:
+            self._console.agent(shown)
+        return self._is_live
+
+    @property
+    def exists(self) -> bool:
+        return self.path.exists()

@@ -1,0 +1,302 @@
+"""The step itself: threads bring news, one loop takes them one by one until there is an ending."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from random import random
+from time import monotonic
+
+from kelos.action import cancel, submit
+from kelos.action.api.client import Api
+from kelos.action.api.patience import Patience
+from kelos.action.conclusion import (
+    Conclusion,
+    Ending,
+    client_ending,
+    conclude,
+    gone,
+    interrupted,
+    is_settled,
+    name_of,
+    phase_of,
+    status_of,
+)
+from kelos.action.follow import Broken, Created, Event, Follower, LogLine, LogsOver, Seen, Signalled, Vanished, Warned
+from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.limits import Limits, wait_seconds
+from kelos.action.log.book import LogBook
+from kelos.action.log.console import Console
+from kelos.action.log.stream import LogStream
+from kelos.api.kinds import Manifest
+from kelos.api.reasons import ClientReason
+from kelos.errors import KelosError, Unavailable
+
+SETTLE_SECONDS = 15.0
+DRAIN_SECONDS = 10.0
+IN_FLIGHT_SECONDS = 1.5
+DETACHED_OUTAGE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the step touches outside itself. `started` is told of the Task as soon as there is one."""
+
+    api: Api
+    console: Console
+    book: LogBook
+    folder: Path
+    started: Callable[[Manifest, bool], None]
+    clock: Callable[[], float] = monotonic
+
+
+class Step:
+    """One use of the Action in a cluster, from submit to ending; run it once."""
+
+    def __init__(self, inputs: ActionInputs, workflow: Workflow, manifest: Manifest, around: Surroundings) -> None:
+        self._inputs, self._workflow, self._around = inputs, workflow, around
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._pods: SimpleQueue[str | None] = SimpleQueue()
+        self._stop = threading.Event()
+        self._namespace = str(manifest["metadata"]["namespace"])
+        self._handle = cancel.Handle(
+            namespace=self._namespace,
+            name=name_of(manifest),
+            on_cancel=inputs.on_cancel,
+            by=f"the workflow run {workflow.url}" if workflow.url else "kelos-action",
+        )
+        self._has_logs = False
+        self._news = ""
+        self._pod = ""
+        self.task = manifest
+        self.created: bool | None = None
+        self._limits = Limits(
+            wait_seconds=wait_seconds(
+                timeout=manifest["spec"].get("timeoutSeconds"),
+                start_timeout=manifest["spec"].get("startTimeoutSeconds"),
+                wait_timeout=inputs.wait_timeout,
+            ),
+            began_at=around.clock(),
+            counts_patience=bool(inputs.wait_timeout),
+        )
+
+    def run(self) -> Ending:
+        """Submit, follow, conclude. Whatever happens, an Ending comes back."""
+        cancel.catch_signals(self._events.put)
+        self._save()
+        self._start(self._submit_and_follow)
+        ending = self._loop()
+        self._stop.set()
+        self._pods.put(None)
+        return ending
+
+    def _submit_and_follow(self) -> None:
+        api, patience = self._around.api, self._patience()
+        try:
+            task, is_new = self._obtain(api, patience)
+        except KelosError as error:
+            self._events.put(Broken(error=error))
+            return
+        self._events.put(Created(task=task, is_new=is_new))
+        if self._inputs.wait:
+            Follower(api, task, post=self._events.put, patience=patience, stop=self._stop).run()
+
+    def _obtain(self, api: Api, patience: Patience) -> tuple[Manifest, bool]:
+        if self._inputs.on_rerun == "adopt":
+            earlier = submit.find_earlier(api, self._namespace, self.task, patience)
+            if earlier is not None:
+                return earlier, False
+        return submit.submit(api, self._namespace, self.task, patience)
+
+    def _loop(self) -> Ending:
+        while True:
+            now = self._around.clock()
+            if late := self._limits.overdue(now):
+                return self._too_late(late)
+            if self._limits.is_silent(now):
+                self._say(f"Still {self._news or 'submitting'}")
+            try:
+                event = self._events.get(timeout=self._limits.seconds_to_next(now) + 0.01)
+            except Empty:
+                continue
+            if ending := self._take(event):
+                return ending
+
+    def _take(self, event: Event) -> Ending | None:
+        match event:
+            case Created(task=task, is_new=is_new):
+                return self._began(task, is_new)
+            case Seen(task=task):
+                return self._saw(task)
+            case Vanished(task=task, is_replaced=is_replaced):
+                self._over()
+                return gone(task, replaced=is_replaced, required=self._inputs.require_results)
+            case Broken(error=error):
+                if self.created is None:
+                    self._over()
+                return submit.refused(error, namespace=self._namespace, server=self._around.api.target.server)
+            case Signalled():
+                return self._interrupt()
+            case _:
+                self._log(event)
+        return None
+
+    def _began(self, task: Manifest, is_new: bool) -> Ending | None:
+        self._identify(task, is_new)
+        self._say(f"{'created' if is_new else 'found: it was created before'} in namespace '{self._namespace}'", task)
+        if not self._inputs.wait:
+            self._over()
+            message = f"Task '{name_of(task)}' was submitted and goes on by itself, as `wait: false` asks"
+            return Ending(conclusion=Conclusion.DETACHED, message=message)
+        if self._inputs.on_cancel == "cancel" and self._inputs.lease:
+            self._start(self._keep_lease)
+        if self._inputs.logs != "none":
+            self._has_logs = True
+            self._start(self._stream_logs)
+        return self._saw(task)
+
+    def _identify(self, task: Manifest, is_new: bool) -> None:
+        self.task, self.created = task, is_new
+        self._handle = replace(self._handle, name=name_of(task), uid=str(task["metadata"].get("uid") or ""))
+        self._save()
+        self._around.started(task, is_new)
+
+    def _saw(self, task: Manifest) -> Ending | None:
+        self.task = task
+        self._limits.saw(task, self._around.clock())
+        status = status_of(task)
+        phase = phase_of(task)
+        news = (
+            f"{phase.value}: {status['message']}" if phase and status.get("message") else (phase.value if phase else "")
+        )
+        if news and news != self._news:
+            self._news = news
+            self._say(news)
+        if (pod := str(status.get("podName") or "")) and pod != self._pod:
+            self._pod = pod
+            self._pods.put(pod)
+        ending = conclude(task, required=self._inputs.require_results)
+        return self._finish(ending) if ending else None
+
+    def _finish(self, ending: Ending) -> Ending:
+        """The Task is over: wait a moment for late results and for the rest of the log."""
+        self._over()
+        self._pods.put(None)
+        began = self._around.clock()
+        while not (is_settled(self.task) and not self._has_logs):
+            limit = DRAIN_SECONDS if is_settled(self.task) else SETTLE_SECONDS
+            try:
+                event = self._events.get(timeout=max(0.0, began + limit - self._around.clock()))
+            except Empty:
+                break
+            if isinstance(event, Signalled):
+                return replace(ending, exit_code=130)
+            if isinstance(event, Seen):
+                self.task = event.task
+            elif not isinstance(event, Created):
+                self._log(event)
+        return conclude(self.task, required=self._inputs.require_results) or ending
+
+    def _interrupt(self) -> Ending:
+        self._stop.set()
+        policy = self._inputs.on_cancel
+        if policy == "detach":
+            self._over()
+            return interrupted(self._handle.name, is_cancelled=False, policy=policy)
+        is_cancelled = self._was_refused() or cancel.end_task(
+            self._around.api, self._handle, "the workflow run was cancelled"
+        )
+        if is_cancelled:
+            self._over()
+        return interrupted(self._handle.name, is_cancelled=is_cancelled, policy=policy)
+
+    def _was_refused(self) -> bool:
+        """Whether no Task came of it. A POST on its way usually answers at once, and then the uid is known."""
+        until = self._around.clock() + IN_FLIGHT_SECONDS
+        while not self._handle.uid and (left := until - self._around.clock()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except Empty:
+                break
+            if isinstance(event, Created):
+                self._identify(event.task, event.is_new)
+            elif isinstance(event, Broken):
+                return not isinstance(event.error, Unavailable)
+        return False
+
+    def _too_late(self, late: ClientReason) -> Ending:
+        name = self._handle.name
+        if late is ClientReason.CONTROLLER_UNRESPONSIVE:
+            problem = f"Nobody has taken up Task '{name}' for a minute: check that the Kelos controller runs"
+            wants_end = self._inputs.on_cancel != "detach"
+        else:
+            problem = f"Task '{name}' has not ended in the time that `wait-timeout` allows (now {self._news or 'new'})"
+            wants_end = self._inputs.on_timeout == "cancel"
+        if wants_end:
+            is_ended = cancel.end_task(self._around.api, self._handle, "the workflow step stopped waiting")
+            if is_ended:
+                self._over()
+            return client_ending(late, f"{problem}; it {'was' if is_ended else 'could not be'} cancelled")
+        self._over()
+        try:
+            cancel.drop_lease(self._around.api, self._handle)
+        except KelosError as error:
+            return client_ending(late, f"{problem}; it may be cancelled when its lease lapses, because: {error}")
+        return client_ending(late, f"{problem}; it goes on in the cluster")
+
+    def _log(self, event: Event) -> None:
+        match event:
+            case LogLine(container=container, text=text):
+                if self._around.book.write(container, text):
+                    self._limits.told(self._around.clock())
+            case LogsOver(warning=warning):
+                self._has_logs = False
+                if warning:
+                    self._around.console.warn(warning)
+            case Warned(text=text):
+                self._around.console.warn(text)
+            case _:
+                pass
+
+    def _stream_logs(self) -> None:
+        LogStream(
+            api=self._around.api,
+            namespace=self._namespace,
+            pods=self._pods,
+            post=self._events.put,
+            patience=self._patience(),
+            stop=self._stop,
+        ).run()
+
+    def _keep_lease(self) -> None:
+        seconds = self._inputs.lease
+        cancel.keep_lease(
+            self._around.api,
+            self._handle,
+            value=lambda count: submit.lease(self._workflow, count, seconds),
+            seconds=seconds,
+            stop=self._stop,
+        )
+
+    def _patience(self) -> Patience:
+        has_lease = self._inputs.on_cancel == "cancel" and self._inputs.wait and self._inputs.lease
+        limit = float(self._inputs.lease) if has_lease else DETACHED_OUTAGE_SECONDS
+        return Patience(limit, clock=self._around.clock, sleep=self._stop.wait, chance=random)
+
+    def _say(self, text: str, task: Manifest | None = None) -> None:
+        self._around.console.say(f"Task '{name_of(task or self.task)}' {text}")
+        self._limits.told(self._around.clock())
+
+    def _over(self) -> None:
+        """Nothing is left that the reaper would have to end."""
+        self._handle = replace(self._handle, is_over=True)
+        self._save()
+
+    def _save(self) -> None:
+        cancel.save_handle(self._around.folder / "task.json", self._handle)
+
+    def _start(self, body: Callable[[], None]) -> None:
+        threading.Thread(target=body, daemon=True).start()
