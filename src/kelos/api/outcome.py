@@ -58,6 +58,7 @@ class Outcome:
     """One attempt's end as the runner (or, for images that only print markers, the log) tells it.
 
     `reason` None is success. `lines` are the raw output lines as they go to `status.outputs`.
+    `response_sha256` is set when the log may hold more of the response than is here; it is the log copy's hash.
     """
 
     reason: Reason | None = None
@@ -67,6 +68,7 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     response: str | None = None
     response_is_cut: bool = False
+    response_sha256: str | None = None
     session_id: str | None = None
     lines: tuple[str, ...] = ()
 
