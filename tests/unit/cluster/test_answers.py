@@ -128,16 +128,16 @@ def test_an_expired_watch_is_gone(code: int) -> None:
         answers.change(line, what="tasks")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"type": "ADDED", "obj',
-        b"null",
-        b'{"type": "ADDED", "object": {}}',
-        b'{"type": "ERROR", "object": null}',
-        b"7",
-    ],
-)
+HALVES = [
+    b'{"type": "ADDED", "obj',
+    b'{"type": "ADDED", "object": {}}',
+    b'{"type": "ERROR", "object": null}',
+    b"null",
+    b"7",
+]
+
+
+@pytest.mark.parametrize("line", HALVES)
 def test_half_a_line_is_a_broken_connection(line: bytes) -> None:
     """It must be tried again, not end the process."""
     with pytest.raises(Unavailable):

@@ -1,6 +1,7 @@
 """One worker per key, backoff per key, and nothing forgotten."""
 
 import asyncio
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -93,7 +94,7 @@ async def test_failures_back_off_up_to_five_minutes(queue: Queue[str]) -> None:
         assert delays[-1] == pytest.approx(time() - started_at)
 
     assert 0.005 <= delays[0] <= 0.01
-    assert all(earlier < 2.1 * later for earlier, later in zip(delays, delays[1:], strict=False))
+    assert all(earlier < 2.1 * later for earlier, later in pairwise(delays))
     assert LONGEST_DELAY_SECONDS / 2 <= delays[-1] <= LONGEST_DELAY_SECONDS
 
 
