@@ -22,10 +22,11 @@ _KEEP = """metadata:
 def crd_templates() -> Iterator[tuple[str, str]]:
     """Path and content of one template per definition."""
     for crd in build_crds():
-        yield f"{FOLDER}/{crd['spec']['names']['plural']}.yaml", _template(crd)
+        yield f"{FOLDER}/{crd['spec']['names']['plural']}.yaml", crd_template(crd)
 
 
-def _template(crd: Manifest) -> str:
+def crd_template(crd: Manifest) -> str:
+    """One definition under the switches; Helm gives back exactly its text."""
     text = yaml.dump(crd, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
     # What looks like an action to Helm is text of ours: a description that shows a Go template, for example.
     text = text.replace("{{", '{{ "{{" }}').replace("metadata:\n", _KEEP, 1)

@@ -1,0 +1,72 @@
+"""Generated files are written, checked and cleared away by one program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kelos.install import generate, templates
+from kelos.install.crds import build_crds
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+def test_the_checkout_is_fresh():
+    """One truth, checked copies."""
+    assert 0 == generate.main(["--check", "--root", str(CHECKOUT)])
+
+
+def test_a_second_run_has_nothing_to_do(tmp_path, capsys):
+    """Writing is stable."""
+    generate.main(["--root", str(tmp_path)])
+    capsys.readouterr()
+
+    assert 0 == generate.main(["--root", str(tmp_path)])
+    assert "" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "add"])
+def test_a_stale_file_is_named_and_mended(tmp_path, capsys, damage):
+    """A copy that somebody edited, lost or left behind."""
+    generate.main(["--root", str(tmp_path)])
+    file = tmp_path / templates.FOLDER / ("old.yaml" if damage == "add" else "tasks.yaml")
+    file.unlink() if damage == "remove" else file.write_text("edited")
+    capsys.readouterr()
+
+    assert 1 == generate.main(["--check", "--root", str(tmp_path)])
+    assert f"{templates.FOLDER}/{file.name} is stale: run `make generate`\n" == capsys.readouterr().err
+    generate.main(["--root", str(tmp_path)])
+    assert 0 == generate.main(["--check", "--root", str(tmp_path)])
+
+
+def rendered(text: str, *, keep: bool) -> str:
+    """What Helm makes of a template with crds.install on, for the few actions that ours may contain."""
+    text = re.sub(r"\{\{- /\*.*?\*/ -\}\}\s*", "", text)
+    text = re.sub(
+        r"\s*\{\{- if \.Values\.crds\.keep \}\}(.*?)\s*\{\{- end \}\}", r"\1" if keep else "", text, flags=re.S
+    )
+    text = re.sub(r"\{\{- if \.Values\.crds\.install \}\}(.*?)\{\{- end \}\}", r"\1", text, flags=re.S)
+    text = text.replace('{{ "{{" }}', "\0")
+    assert "{{" not in text
+    return text.replace("\0", "{{")
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_template_is_the_definition_under_two_switches(keep):
+    """Nothing else differs between `kelos install` and the chart."""
+    for crd, (_, text) in zip(build_crds(), templates.crd_templates(), strict=True):
+        loaded = yaml.safe_load(rendered(text, keep=keep))
+        annotations = loaded["metadata"].pop("annotations", None)
+
+        assert crd == loaded
+        assert ({"helm.sh/resource-policy": "keep"} if keep else None) == annotations
+
+
+def test_a_description_may_show_a_template():
+    """Helm must not run what is only shown to people."""
+    crd = {"kind": "X", "metadata": {"name": "x"}, "spec": {"description": "write {{.Deps}} or {{`a`}}"}}
+
+    assert crd == yaml.safe_load(rendered(templates.crd_template(crd), keep=False))
