@@ -6,6 +6,7 @@ import pytest
 
 from realcluster.client import connect
 from realcluster.control_plane import ControlPlane
+from realcluster.obedient_node import ObedientNode
 
 from .servers import Server
 
@@ -14,10 +15,14 @@ from .servers import Server
 def server(request: pytest.FixtureRequest, kubectl: Path) -> Server:
     """The server under test, with a namespace that only this test uses."""
     cluster: ControlPlane = request.getfixturevalue("real_cluster")
+    api = connect(cluster.token_kubeconfig)
+    namespace = cluster.create_namespace()
     return Server(
         name="real",
-        api=connect(cluster.token_kubeconfig),
-        namespace=cluster.create_namespace(),
+        api=api,
+        namespace=namespace,
         kubeconfig=cluster.token_kubeconfig,
         kubectl_program=kubectl,
+        job_image="example.invalid/obedient",
+        run_pods=lambda: ObedientNode(api, namespace),
     )

@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,10 @@ class Server:
     namespace: str
     kubeconfig: Path
     kubectl_program: Path
+    job_image: str
+    """An image whose arguments say what a container does: `exit CODE [MESSAGE]` or `hang`."""
+    run_pods: Callable[[], AbstractContextManager[object]]
+    """Whatever has to be there for pods to run."""
 
     def path(self, version: str, *parts: str) -> str:
         """`path("batch/v1", "jobs", "a")` in our namespace."""

@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import socket
 import ssl
 import tempfile
 import urllib.parse
@@ -72,6 +73,11 @@ class Watch:
             if event["type"] == kind:
                 return events
         raise AssertionError(f"the watch ended without {kind}: {events}")
+
+    def end(self) -> None:
+        """Let the thread that reads see the end of the stream; it then closes."""
+        if self._connection.sock is not None:
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._response.close()
