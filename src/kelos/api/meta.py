@@ -18,7 +18,9 @@ def _alias(field: str) -> str:
 class Model(BaseModel):
     """Part of a manifest: camelCase outside, frozen inside; unknown fields are passed over, null means absent."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=_alias, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=_alias, validate_by_name=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod
