@@ -1,0 +1,275 @@
+"""What a Task becomes in the cluster."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import make
+from kelos.api import names
+from kelos.api.codec import parse_agent_config
+from kelos.api.kinds import Manifest
+from kelos.errors import UserError
+from kelos.pods.job import Built, build_job
+from kelos.pods.request import JobRequest
+from kelos.settings import Settings
+
+
+def build(task: Any = None, **facts: Any) -> Built:
+    task = task or make.task()
+    prompt = facts.pop("prompt", task.spec.prompt)
+    return build_job(JobRequest(task=task, prompt=prompt, settings=Settings(), **facts))
+
+
+def pod_of(built: Built) -> Manifest:
+    spec: Manifest = built.job["spec"]["template"]["spec"]
+    return spec
+
+
+def agent_of(built: Built) -> Manifest:
+    (container,) = pod_of(built)["containers"]
+    return dict(container)
+
+
+def env_of(container: Manifest) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in container["env"]}
+
+
+def volume_of(built: Built, name: str) -> Manifest:
+    return next(v for v in pod_of(built)["volumes"] if v["name"] == name)
+
+
+class TestEveryContainer:
+    """Admitted under Pod Security "restricted", whoever asked for it."""
+
+    def containers(self) -> list[Manifest]:
+        overrides = {
+            "extraContainers": [{"name": "db", "image": "postgres"}],
+            "extraInitContainers": [{"name": "warm", "image": "busybox"}],
+        }
+        task = make.task(workspaceRef={"name": "repo"}, podOverrides=overrides)
+        pod = pod_of(build(task, workspace=make.workspace()))
+        return [*pod["initContainers"], *pod["containers"]]
+
+    def test_runs_without_privileges(self):
+        for container in self.containers():
+            context = container["securityContext"]
+            assert context["runAsNonRoot"] is True
+            assert context["allowPrivilegeEscalation"] is False
+            assert {"drop": ["ALL"]} == context["capabilities"]
+            assert {"type": "RuntimeDefault"} == context["seccompProfile"]
+
+    def test_side_containers_never_keep_the_pod_alive(self):
+        """A database next to the agent would otherwise keep a finished Task running for ever."""
+        sidecar = next(c for c in self.containers() if c["name"] == "db")
+
+        assert "Always" == sidecar["restartPolicy"]
+
+
+def test_no_service_account_token_is_mounted_unless_an_account_is_named():
+    named = make.task(podOverrides={"serviceAccountName": "builder"})
+
+    assert pod_of(build())["automountServiceAccountToken"] is False
+    assert pod_of(build(named))["automountServiceAccountToken"] is True
+
+
+@pytest.mark.parametrize("prompt", ["$(ANTHROPIC_API_KEY)", "costs $5", "$$", "`id` $(id) EOF '\"", "é\n\tx"])
+def test_nothing_in_a_prompt_is_expanded_by_kubernetes(prompt):
+    """`$(NAME)` in an argument would otherwise become the Secret's value."""
+    (argument,) = agent_of(build(prompt=prompt))["args"]
+
+    assert prompt.replace("$", "$$") == argument
+    assert prompt == build(prompt=prompt).job["spec"]["template"]["metadata"]["annotations"][names.ANNOTATION_PROMPT]
+
+
+def test_a_long_prompt_travels_by_file_only():
+    """The kernel refuses arguments over 128 KiB, and annotations have a limit of their own."""
+    prompt = "x" * (96 * 1024 + 1)
+
+    built = build(prompt=prompt)
+
+    assert len(json.dumps(built.job)) < 20_000
+    assert names.PATH_PROMPT in agent_of(built)["args"][0]
+    assert built.inputs is not None
+    assert [prompt] == list(built.inputs["stringData"].values())
+    assert "secret" in volume_of(built, names.VOLUME_PROMPT)
+
+
+def test_a_short_prompt_needs_no_second_object():
+    """Every object costs a write and must be cleaned up."""
+    built = build()
+
+    assert built.inputs is None
+    assert "downwardAPI" in volume_of(built, names.VOLUME_PROMPT)
+
+
+def test_the_pod_holds_its_outcome_until_it_was_read():
+    assert [names.FINALIZER_OUTCOME] == build().job["spec"]["template"]["metadata"]["finalizers"]
+
+
+class TestWorkspace:
+    def task(self, **spec: Any) -> Any:
+        return make.task(workspaceRef={"name": "repo"}, **spec)
+
+    def test_one_container_prepares_the_checkout(self):
+        workspace = make.workspace(ref="main", remotes=[{"name": "up", "url": "https://github.com/a/b"}])
+        built = build(self.task(branch="feature"), workspace=workspace)
+        (prepare,) = pod_of(built)["initContainers"]
+
+        assert "git-clone" == prepare["name"]
+        env = env_of(prepare)
+        assert ("https://github.com/acme/shop.git", "main", "feature") == (
+            env["KELOS_REPO"],
+            env["KELOS_REF"],
+            env["KELOS_BRANCH"],
+        )
+        assert "/workspace/repo" == agent_of(built)["workingDir"]
+
+    def test_the_token_is_a_mounted_file_and_a_reference_never_a_value(self):
+        workspace = make.workspace(secretRef={"name": "git"})
+        built = build(self.task(), workspace=workspace)
+
+        reference = {"secretKeyRef": {"name": "git", "key": "GITHUB_TOKEN"}}
+        env = env_of(agent_of(built))
+        assert (reference, reference) == (env["GITHUB_TOKEN"], env["GH_TOKEN"])
+        assert names.PATH_TOKEN == env["KELOS_GITHUB_TOKEN_FILE"]
+        assert "git" == volume_of(built, names.VOLUME_TOKEN)["secret"]["secretName"]
+
+    def test_another_host_than_github_com_is_told_to_gh(self):
+        workspace = make.workspace(repo="https://git.example.com:8443/a/b.c.git", secretRef={"name": "git"})
+        env = env_of(agent_of(build(self.task(), workspace=workspace)))
+
+        assert "git.example.com:8443" == env["GH_HOST"]
+        assert "GH_ENTERPRISE_TOKEN" in env
+        assert "GH_TOKEN" not in env
+
+    def test_workspace_files_are_mounted_not_written_into_the_pod(self):
+        workspace = make.workspace(files=[{"path": "a/b.md", "content": "hello"}])
+        built = build(self.task(), workspace=workspace)
+
+        assert built.inputs is not None
+        assert ["hello"] == list(built.inputs["stringData"].values())
+        assert "hello" not in json.dumps(built.job)
+        (item,) = volume_of(built, names.VOLUME_INPUTS)["secret"]["items"]
+        assert "files/a/b.md" == item["path"]
+
+    def test_a_persistent_workspace_lives_on_the_claim_of_its_name(self):
+        built = build(self.task(), workspace=make.workspace(persistent=True))
+
+        assert {"claimName": "repo"} == volume_of(built, "workspace")["persistentVolumeClaim"]
+
+
+class TestCredentials:
+    @pytest.mark.parametrize(
+        ("agent", "kind", "variable"),
+        [
+            ("claude-code", "api-key", "ANTHROPIC_API_KEY"),
+            ("claude-code", "oauth", "CLAUDE_CODE_OAUTH_TOKEN"),
+            ("codex", "api-key", "CODEX_API_KEY"),
+            ("codex", "oauth", "CODEX_AUTH_JSON"),
+            ("gemini", "oauth", "GEMINI_API_KEY"),
+            ("opencode", "api-key", "OPENCODE_API_KEY"),
+            ("cursor", "api-key", "CURSOR_API_KEY"),
+        ],
+    )
+    def test_the_secrets_key_is_the_agents_variable(self, agent, kind, variable):
+        task = make.task(type=agent, credentials={"type": kind, "secretRef": {"name": "key"}})
+
+        reference = {"secretKeyRef": {"name": "key", "key": variable}}
+        assert reference == env_of(agent_of(build(task)))[variable]
+
+
+class TestInstructions:
+    def configs(self, *specs: Manifest) -> Any:
+        return tuple(parse_agent_config(make.agent_config_manifest(f"c{i}", **s)) for i, s in enumerate(specs))
+
+    def test_texts_are_joined_and_reach_the_agent_as_a_file(self):
+        built = build(agent_configs=self.configs({"agentsMD": "Be brief."}, {"agentsMD": "Test."}))
+
+        assert built.inputs is not None
+        assert "Be brief.\n\nTest." in built.inputs["stringData"].values()
+        assert "Be brief" not in json.dumps(built.job)
+
+    def test_mcp_secrets_appear_in_no_object_of_ours(self):
+        """Whoever may read pods must not read keys; the agent's container reads them from a mount."""
+        server = {
+            "name": "crm",
+            "type": "http",
+            "url": "https://crm.example.com",
+            "headersFrom": {"secretRef": {"name": "crm-headers"}},
+            "env": [{"name": "T", "valueFrom": {"secretKeyRef": {"name": "crm-env", "key": "TOKEN"}}}],
+        }
+        built = build(agent_configs=self.configs({"mcpServers": [server]}))
+
+        assert built.inputs is not None
+        (document,) = built.inputs["stringData"].values()
+        crm = json.loads(document)["mcpServers"]["crm"]
+        mounts = {m["name"]: m["mountPath"] for m in agent_of(built)["volumeMounts"]}
+        assert mounts["kelos-mcp-0"] == crm["headersFrom"]
+        assert {"$file": f"{mounts['kelos-mcp-1']}/TOKEN"} == crm["env"]["T"]
+
+    def test_two_plugins_that_disagree_about_a_file_are_refused(self):
+        def plugin(content: str) -> Manifest:
+            return {"plugins": [{"name": "p", "skills": [{"name": "s", "content": content}]}]}
+
+        with pytest.raises(UserError, match="p/skills/s/SKILL.md"):
+            build(agent_configs=self.configs(plugin("a"), plugin("b")))
+
+
+class TestRetries:
+    def rules(self, **spec: Any) -> list[Manifest]:
+        found: list[Manifest] = build(make.task(**spec)).job["spec"]["podFailurePolicy"]["rules"]
+        return found
+
+    def test_disruptions_are_free(self):
+        assert "Ignore" == self.rules()[0]["action"]
+
+    def test_an_agents_error_is_not_repeated_unless_asked_for(self):
+        once, again = self.rules()[-1], self.rules(retries=2)[-1]
+
+        assert ("FailJob", "NotIn", [0]) == (
+            once["action"],
+            once["onExitCodes"]["operator"],
+            once["onExitCodes"]["values"],
+        )
+        assert "In" == again["onExitCodes"]["operator"]
+
+    def test_what_cannot_get_better_is_never_repeated(self):
+        """Rejected credentials stay rejected."""
+        assert 86 in self.rules(retries=2)[-1]["onExitCodes"]["values"]
+
+    def test_the_tasks_own_policy_replaces_ours(self):
+        policy = {"rules": [{"action": "Count", "onExitCodes": {"operator": "In", "values": [7]}}]}
+
+        assert policy["rules"] == self.rules(podFailurePolicy=policy)
+
+
+class TestDeadlines:
+    def test_the_jobs_deadline_is_a_backstop_behind_the_runners(self):
+        built = build(make.task(timeoutSeconds=100, startTimeoutSeconds=30))
+
+        assert "100" == env_of(agent_of(built))["KELOS_TIMEOUT_SECONDS"]
+        assert 100 + 30 + 60 == built.job["spec"]["activeDeadlineSeconds"]
+
+    def test_the_older_deadline_goes_to_the_job_as_before(self):
+        built = build(make.task(podOverrides={"activeDeadlineSeconds": 1800}))
+
+        assert 1800 == built.job["spec"]["activeDeadlineSeconds"]
+
+
+class TestOverrides:
+    def test_our_variables_win_and_the_rest_is_added(self):
+        env = [{"name": "KELOS_AGENT_TYPE", "value": "x"}, {"name": "EXTRA", "value": "$(HOME)"}]
+        found = env_of(agent_of(build(make.task(podOverrides={"env": env}))))
+
+        assert ("demo", "$(HOME)") == (found["KELOS_AGENT_TYPE"], found["EXTRA"])
+
+    def test_a_long_name_fits_its_job_and_label(self):
+        task = make.task("a" * 100)
+        built = build(task)
+
+        assert len(built.job["metadata"]["name"]) <= 63
+        assert len(built.job["metadata"]["labels"][names.LABEL_TASK]) <= 63
+        assert "a" * 100 == built.job["metadata"]["annotations"][names.LABEL_TASK]
