@@ -19,6 +19,14 @@ JSON = "application/json"
 Query = Mapping[str, str | int | bool]
 
 
+class UnexpectedAnswerError(AssertionError):
+    """The server said something else than the test needs."""
+
+    def __init__(self, answer: "Answer") -> None:
+        super().__init__(f"the server answered {answer.status}: {answer.body}")
+        self.status = answer.status
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the server said: the status code, the headers (lower case) and the decoded body."""
@@ -35,7 +43,7 @@ class Answer:
     def expect(self, *statuses: int) -> Any:
         """The body, when the status is one of these; by default any success."""
         if self.status not in (statuses or range(200, 300)):
-            raise AssertionError(f"the server answered {self.status}: {self.body}")
+            raise UnexpectedAnswerError(self)
         return self.body
 
 

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from .client import Api, Watch
+from .client import Api, UnexpectedAnswerError, Watch
 from .fake_node import FakeNode
 
 TERMINATED_BY_SIGNAL = 143
@@ -37,7 +37,14 @@ class ObedientNode:
         with self._watch:
             for event in self._watch:
                 if event["type"] in ("ADDED", "MODIFIED"):
-                    self._serve(event["object"])
+                    self._serve_if_there(event["object"])
+
+    def _serve_if_there(self, pod: dict[str, Any]) -> None:
+        try:
+            self._serve(pod)
+        except UnexpectedAnswerError as error:
+            if error.status not in (404, 409):  # deleted since, which another event will tell
+                raise
 
     def _serve(self, pod: dict[str, Any]) -> None:
         uid = pod["metadata"]["uid"]
