@@ -45,8 +45,9 @@ def type_name(value: Any) -> str:
 
 
 def quoted(value: Any) -> str:
-    """A value inside a message."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    """A value inside a message; what no encoding can carry becomes a question mark."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.encode("utf-8", "replace").decode()
 
 
 def required(field: str, detail: str = "") -> Cause:

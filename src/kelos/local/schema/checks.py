@@ -8,6 +8,7 @@ from typing import Any
 import re2
 
 from kelos.api.kinds import Manifest
+from kelos.errors import UserError
 from kelos.local.schema import causes
 from kelos.local.schema.causes import Cause
 from kelos.local.schema.formats import FORMATS
@@ -35,11 +36,20 @@ def _string_checks(schema: Manifest) -> Iterator[Check]:
         yield _limit(str, lambda value: len(value) >= least, text)
     if "pattern" in schema:
         # Python's own engine could be made to hang by a pattern and a value that fit each other badly.
-        pattern = re2.compile(schema["pattern"])
+        pattern = _compiled(schema["pattern"])
         text = f"in body should match '{schema['pattern']}'"
-        yield _limit(str, lambda value: pattern.search(value) is not None, text)
+        yield _limit(str, lambda value: pattern.search(value.encode("utf-8", "replace")) is not None, text)
     if (name := schema.get("format", "")) in FORMATS:
         yield _format(name)
+
+
+def _compiled(pattern: str) -> re2._Regexp[bytes]:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern.encode(), options)
+    except re2.error as error:
+        raise UserError(f"pattern '{pattern}' is not a regular expression of RE2") from error
 
 
 def _number_checks(schema: Manifest) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import re2
 
+_DATE = re2.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _DATE_TIME = re2.compile(
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
     r"(\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
@@ -26,7 +27,7 @@ _MAC = re2.compile(r"^([0-9A-Fa-f]{2}[:-]){5}([0-9A-Fa-f]{2})$")
 
 
 def _matches(pattern: re2._Regexp[str]) -> Callable[[str], bool]:
-    return lambda text: pattern.search(text) is not None
+    return lambda text: pattern.search(text.encode("utf-8", "replace")) is not None
 
 
 def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
@@ -49,14 +50,18 @@ def _is_uri(text: str) -> bool:
     return text.startswith("/") or bool(parts.scheme and text[len(parts.scheme) + 1 :])
 
 
+def _is_date(text: str) -> bool:
+    return _matches(_DATE)(text) and _parses(date.fromisoformat)(text)
+
+
 def _is_date_time(text: str) -> bool:
-    return _DATE_TIME.search(text) is not None and _parses(date.fromisoformat)(text[:10])
+    return _matches(_DATE_TIME)(text) and _is_date(text[:10])
 
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "byte": _parses(lambda text: base64.b64decode(text, validate=True)),
-    "cidr": _parses(lambda text: ipaddress.ip_interface(text) if "/" in text else int("no mask")),
-    "date": _parses(date.fromisoformat),
+    "cidr": lambda text: text.rpartition("/")[2].isdecimal() and _parses(ipaddress.ip_interface)(text),
+    "date": _is_date,
     "date-time": _is_date_time,
     "duration": lambda text: _matches(_DURATION)(text) or _matches(_WORDY_DURATION)(text),
     "email": _matches(_EMAIL),
