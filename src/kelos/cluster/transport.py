@@ -87,6 +87,8 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept": "application/json", "User-Agent": USER_AGENT},
         )
+        # It would also send PUT and DELETE again when a connection broke; `request` decides that here.
+        session._retry_connection = False
         return cls(access, credentials, session, timeout_seconds)
 
     async def close(self) -> None:
@@ -183,7 +185,8 @@ def _why(error: Exception) -> str:
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return "the proxy refused; check the proxy settings"
         case aiohttp.ClientConnectorError():
-            return f"{error.os_error.strerror or 'no connection'}; check the address and that it runs"
+            number = error.os_error.errno
+            return f"{os.strerror(number) if number else 'no connection'}; check the address and that it runs"
         case _:
             return "the connection broke"
 

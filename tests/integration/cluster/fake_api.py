@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ class Request:
 class Reply:
     """The way back to the client."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
         self._writer = writer
         self.keeps_connection = True
 
@@ -75,6 +77,10 @@ class Reply:
         """Keep the connection open and never say anything again."""
         await asyncio.Event().wait()
 
+    async def closed(self) -> None:
+        """Wait until the client hangs up."""
+        await self._reader.read()
+
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         lines = [f"HTTP/1.1 {status} x", *(f"{name}: {value}" for name, value in headers.items())]
         self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
@@ -86,8 +92,9 @@ Script = Callable[[Request, Reply], Awaitable[None]]
 class FakeApi:
     """The server; `script` may be exchanged while it runs."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self.script = script
+        self._tls = tls
         self.requests: list[Request] = []
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -95,11 +102,12 @@ class FakeApi:
 
     @property
     def access(self) -> ClusterAccess:
-        return ClusterAccess(server=f"http://127.0.0.1:{self.port}", user={"token": "s3cr3t-t0ken"})
+        scheme = "https" if self._tls else "http"
+        return ClusterAccess(server=f"{scheme}://127.0.0.1:{self.port}", user={"token": "s3cr3t-t0ken"})
 
     async def start(self) -> None:
         """Listen; after `stop`, on the same port again."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -138,16 +146,16 @@ class FakeApi:
                 at=asyncio.get_running_loop().time(),
             )
             self.requests.append(request)
-            reply = Reply(writer)
+            reply = Reply(reader, writer)
             await self.script(request, reply)
             if not reply.keeps_connection:
                 return
 
 
 @asynccontextmanager
-async def fake_api(script: Script) -> AsyncIterator[FakeApi]:
+async def fake_api(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeApi]:
     """A running server."""
-    api = FakeApi(script)
+    api = FakeApi(script, tls)
     await api.start()
     try:
         yield api
