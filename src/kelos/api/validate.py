@@ -162,7 +162,9 @@ def _entry(index: int, entry: Any) -> Iterator[str]:
 
 def _variable_name(name: str) -> Iterator[str]:
     if not name or "=" in name or "\0" in name:
-        yield f"'{name}' must not be empty or contain '=' or NUL"
+        # What follows the "=" is a value, perhaps a secret one.
+        shown = checks.excerpt(name.partition("=")[0] + "=..." * ("=" in name))
+        yield f"'{shown}' must not be empty or contain '=' or NUL"
 
 
 def _is_one_reference(source: dict[str, Any]) -> bool:

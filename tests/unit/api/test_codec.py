@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 
 import pytest
@@ -113,3 +114,13 @@ def test_a_status_is_written_by_its_manifest_names():
         "completionTime": "2026-02-07T09:00:00Z",
         "attempts": [{"podUID": "u", "exitCode": 1, "usage": {"costUSD": "42m", "cost": "0.042"}}],
     } == dump(status)
+
+
+def test_reading_leaves_the_manifest_alone():
+    """Fields we do not know live on in the dictionary; that is what is patched and sent, never the model."""
+    manifest = task_manifest(futureField={"a": [1]}, podOverrides={"affinity": {"x": None}, "hostUsers": False})
+    before = json.dumps(manifest)
+
+    parse_task(manifest)
+
+    assert before == json.dumps(manifest)

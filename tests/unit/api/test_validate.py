@@ -188,7 +188,7 @@ def test_one_server_name_is_used_once():
         ({"type": "sse"}, "MCP server 'm': url must be set when type is 'sse'"),
         ({"env": "A=b"}, "MCP server 'm': env must be a map of strings or a list of variables"),
         ({"env": {"A": 1}}, "MCP server 'm': env 'A' must be a string"),
-        ({"env": {"A=B": "c"}}, "MCP server 'm': env 'A=B' must not be empty or contain '=' or NUL"),
+        ({"env": {"A=B": "c"}}, "MCP server 'm': env 'A=...' must not be empty or contain '=' or NUL"),
         ({"env": ["A"]}, "MCP server 'm': env [0] must be an object with a name"),
         ({"env": [{"name": "A", "value": 1}]}, "MCP server 'm': env 'A' must have a string as value"),
         (
@@ -222,4 +222,5 @@ def test_a_variable_comes_from_one_place(source):
 
 def test_a_secret_never_stands_in_a_sentence():
     """Sentences go into status and events."""
-    assert "hush" not in " ".join(server_mistakes(env={"A": ["hush"]}))
+    for env in ({"A": ["hush"]}, {"A=hush": ""}, ["A=hush"], [{"name": "A=hush"}], [{"name": "A", "value": ["hush"]}]):
+        assert "hush" not in " ".join(server_mistakes(env=env))
