@@ -93,7 +93,7 @@ def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple
         )
     for other in others:
         kind_of(other)
-    if not tasks and not is_local:
+    if documents and not tasks and not is_local:
         raise UserError("The task-file holds no Task: its `kind` must be Task")
     return (tasks[0] if tasks else None), others
 

@@ -22,10 +22,11 @@ from kelos.action.documents import read_documents
 from kelos.action.inputs import ActionInputs, Workflow, env_name, read_file, read_inputs, read_workflow
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
-from kelos.action.log.show import Show, reader_for
+from kelos.action.log.show import Show
 from kelos.action.outputs import EARLY, Facts, outputs_of, results_of, write_outputs
 from kelos.action.step import Step, Surroundings
 from kelos.action.summary import summary_of, write_summary
+from kelos.agents.registry import reader_for
 from kelos.api.checks import check_namespace, check_prompt
 from kelos.api.kinds import TASK, Manifest
 from kelos.errors import KelosError
