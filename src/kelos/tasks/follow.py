@@ -13,7 +13,7 @@ from kelos.tasks.evidence.diagnosis import why_not_started
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, release_pods, tell, with_attempts
 from kelos.tasks.status import in_phase, set_status, timestamp
-from kelos.tasks.stop import Stop, newest, stop_request, waiting_since_start
+from kelos.tasks.stop import JOB_VERDICT_SECONDS, Stop, newest, stop_request, waiting_since_start
 from kelos.tasks.view import TaskView
 
 QUIET_START_SECONDS = 5.0
@@ -134,7 +134,7 @@ def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:
 def _look_again(view: TaskView) -> float | None:
     waited = waiting_since_start(view)
     if waited is None:
-        return None
+        return JOB_VERDICT_SECONDS if any(pod.is_over for pod in view.pods) else None
     seconds = waited.total_seconds()
     if seconds < QUIET_START_SECONDS:
         return QUIET_START_SECONDS - seconds

@@ -27,6 +27,10 @@ class Stop:
     message: str
 
 
+JOB_VERDICT_SECONDS = 3.0
+"""A Job that gives up says so within this time after its pod; its next pod comes after ten seconds."""
+
+
 def cancel_request(view: TaskView) -> Stop | None:
     text = view.task.meta.annotations.get(names.ANNOTATION_CANCEL)
     if text is None:
@@ -66,10 +70,10 @@ def late_start(view: TaskView) -> Stop | None:
 
 
 def spent_retries(view: TaskView) -> Stop | None:
-    """Kubernetes would try again, but the agent has failed more often than `spec.retries` allows."""
+    """Kubernetes is about to try again, but the agent has failed more often than `spec.retries` allows."""
     over = attempts_over(view)
     errors = agent_errors(record(view, over))
-    if errors <= view.task.spec.retries or not over:
+    if errors <= view.task.spec.retries or not over or not _will_be_repeated(view):
         return None
     last = over[-1].diagnosis
     return Stop(reason=last.reason or Reason.AGENT_ERROR, message=last.message)
@@ -97,6 +101,14 @@ def waiting_since_start(view: TaskView) -> timedelta | None:
     if view.job is None or view.job.is_suspended or view.status.get("attempts"):
         return None
     return view.now - view.job.created_at
+
+
+def _will_be_repeated(view: TaskView) -> bool:
+    last = newest(view.pods)
+    if view.job is None or view.job.has_failed or last is None:
+        return False
+    ended_at = last.agent.finished_at or last.created_at
+    return not last.is_over or (view.now - ended_at).total_seconds() >= JOB_VERDICT_SECONDS
 
 
 def inputs_missing_for(view: TaskView) -> timedelta | None:
