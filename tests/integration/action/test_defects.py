@@ -1,0 +1,155 @@
+"""The ten defects of `cat <<EOF | kubectl apply -f -` plus `kubectl wait`, each shown to be gone."""
+
+import pytest
+
+from fakes.kubernetes import FakeKubernetes, Log
+from fakes.runner import Job
+
+BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
+
+
+def succeeding(kubernetes: FakeKubernetes, **status: object) -> None:
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"], **status)
+
+
+def test_d1_a_failed_task_ends_the_step_at_once(job: Job, kubernetes: FakeKubernetes):
+    """Waiting for one phase sits out the whole limit when the other one comes."""
+    kubernetes.on_create = lambda task: kubernetes.fail(task["metadata"]["name"], "AgentError", "the model gave up")
+
+    result = job.use(with_=BASIC)
+
+    assert (1, "failure", "agent-error", "the model gave up") == (
+        result.code,
+        *(result.outputs[name] for name in ("conclusion", "failure-reason", "message")),
+    )
+
+
+@pytest.mark.parametrize("prompt", ["$(touch pwned)", "`touch pwned`", "${IFS}; touch pwned #", "'; touch pwned; '"])
+def test_d2_nothing_in_a_prompt_is_run_by_a_shell(job: Job, kubernetes: FakeKubernetes, prompt):
+    """The runner holds the kubeconfig."""
+    succeeding(kubernetes)
+
+    job.use(with_={**BASIC, "prompt": prompt})
+
+    assert prompt == kubernetes.task()["spec"]["prompt"]
+    assert [] == list(job.folder.rglob("pwned"))
+
+
+def test_d3_a_delimiter_in_a_prompt_ends_nothing(job: Job, kubernetes: FakeKubernetes):
+    """A line `EOF` used to end the document and begin a script."""
+    succeeding(kubernetes)
+    prompt = "one\nEOF\ntouch pwned\n"
+
+    job.use(with_={**BASIC, "prompt": prompt})
+
+    assert prompt == kubernetes.task()["spec"]["prompt"]
+    assert [] == list(job.folder.rglob("pwned"))
+
+
+def test_d4_a_prompt_cannot_add_fields_to_the_spec(job: Job, kubernetes: FakeKubernetes):
+    """Whoever writes the prompt must not choose image, service account or model."""
+    succeeding(kubernetes)
+    prompt = 'x"\n  image: evil\n  podOverrides: {serviceAccountName: admin}\n  model: "big'
+
+    job.use(with_={**BASIC, "prompt": prompt, "timeout": "0"})
+
+    assert {
+        "type": "claude-code",
+        "prompt": prompt,
+        "credentials": {"type": "api-key", "secretRef": {"name": "claude"}},
+    } == kubernetes.task()["spec"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        '"login" bug: x',
+        "$HOME and $(SECRET)",
+        "`code`",
+        "- a\n\t- b",
+        "\x1b[1mbold\x1b[0m",
+        "ünï ☃ \u2028",
+        "# not a comment",
+        "%0A",
+    ],
+)
+def test_d5_a_prompt_arrives_as_it_was_written(job: Job, kubernetes: FakeKubernetes, prompt):
+    """Quotes, colons, dollars and escapes are part of people's language."""
+    succeeding(kubernetes)
+
+    result = job.use(with_={**BASIC, "prompt": prompt})
+
+    assert (0, prompt) == (result.code, kubernetes.task()["spec"]["prompt"])
+
+
+def test_d6_a_rerun_is_a_new_task(job: Job, kubernetes: FakeKubernetes):
+    """The run's id does not change on a re-run; the old result must not be read as the new one."""
+    succeeding(kubernetes, results={"branch": "old"})
+    first = job.use(with_=BASIC)
+    (job.folder / "temp/kelos-1").rename(job.folder / "earlier")
+    job.env["GITHUB_RUN_ATTEMPT"] = "2"
+    succeeding(kubernetes, results={"branch": "new"})
+
+    second = job.use(with_=BASIC)
+
+    assert ("old", "new", "true") == (first.outputs["branch"], second.outputs["branch"], second.outputs["created"])
+
+
+def test_d6_a_task_of_somebody_else_is_never_adopted(job: Job, kubernetes: FakeKubernetes):
+    """A fixed name is taken only once; a finished Task of last week is not this run's result."""
+    succeeding(kubernetes, results={"branch": "old"})
+    job.use(with_={**BASIC, "name": "nightly"})
+    job.env["GITHUB_RUN_ID"] = "17"
+
+    second = job.use(with_={**BASIC, "name": "nightly"})
+
+    assert (2, "invalid-input", "") == (second.code, second.outputs["failure-reason"], second.outputs["branch"])
+    assert "Task 'nightly' in namespace 'ci' exists already" in second.outputs["message"]
+
+
+def test_d7_the_prompt_is_in_the_spec_only(job: Job, kubernetes: FakeKubernetes):
+    """`kubectl apply` copies it to an annotation, where it meets a size limit and other readers."""
+    succeeding(kubernetes)
+
+    job.use(with_={**BASIC, "prompt": "a secret plan"})
+
+    assert "a secret plan" not in str(kubernetes.task()["metadata"])
+
+
+def test_d8_a_task_deleted_right_after_its_end_still_counts(job: Job, kubernetes: FakeKubernetes):
+    """A short time to live may win the race against the reader."""
+
+    def run(task):
+        kubernetes.succeed(task["metadata"]["name"], results={"branch": "b"})
+        kubernetes.delete(task["metadata"]["name"])
+
+    kubernetes.on_create = run
+
+    result = job.use(with_={**BASIC, "ttl": "0"})
+
+    assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"])
+
+
+def test_d9_the_step_has_a_log_and_outputs(job: Job, kubernetes: FakeKubernetes):
+    """Silence for half an hour, and nothing to chain on, was the old way. Cancelling has a file of its own."""
+    kubernetes.add_pod("p")
+    kubernetes.logs["p", "kelos-agent"] = Log([("2026-01-01T00:00:00Z", "working")])
+    succeeding(kubernetes, podName="p", results={"commit": "b" * 40})
+
+    result = job.use(with_=BASIC)
+
+    assert "| working" in result.log.splitlines()
+    assert "b" * 40 == result.outputs["commit"]
+
+
+def test_d10_a_phase_alone_is_no_success(job: Job, kubernetes: FakeKubernetes):
+    """An agent that was cut off may end with code 0; its reason outweighs the phase."""
+    succeeding(kubernetes, reason="AgentIncomplete", message="The agent stopped in the middle of a tool call")
+
+    result = job.use(with_=BASIC)
+
+    assert (1, "failure", "agent-incomplete") == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+    )

@@ -1,0 +1,302 @@
+"""What the network, the API server and other people do to a step that follows its Task."""
+
+import pytest
+
+from fakes.kubernetes import FakeKubernetes, Fault, Log
+from fakes.runner import Job, commands
+
+BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
+
+
+def when_watched(kubernetes: FakeKubernetes, then) -> None:
+    """Call `then(name)` once the Task's first watch is open."""
+
+    def run(task):
+        kubernetes.wait_for(lambda: any("watch=true" in request for request in kubernetes.requests), "the watch opens")
+        then(task["metadata"]["name"])
+
+    kubernetes.on_create = run
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(r"^POST", drop=True),
+        Fault(r"^POST", drop=True, after=True),
+        Fault(r"^POST", status=503),
+        Fault(r"^POST", status=429, reason="TooManyRequests", headers={"Retry-After": "1"}),
+        Fault(r"^POST", status=500, times=3),
+    ],
+    ids=["lost", "reply-lost", "503", "429", "500-thrice"],
+)
+def test_one_task_is_created_however_the_create_fails(job: Job, kubernetes: FakeKubernetes, fault):
+    """A create whose answer was lost may have counted, so it is looked for before it is sent again."""
+    kubernetes.faults.append(fault)
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+
+    result = job.use(with_=BASIC)
+
+    assert (0, "true", 1) == (result.code, result.outputs["created"], len(kubernetes.tasks)), result.log
+    assert fault.after == (kubernetes.count("^POST") == 1)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(r"watch=true", drop=True),
+        Fault(r"watch=true", status=500),
+        Fault(r"watch=true", status=410, reason="Expired"),
+        Fault(r"watch=true", status=403, reason="Forbidden", times=9),
+    ],
+    ids=["dropped", "500", "410", "403-polls-instead"],
+)
+def test_the_end_is_seen_however_the_watch_fails(job: Job, kubernetes: FakeKubernetes, fault):
+    """Watching is a convenience; the list and the object itself are the truth."""
+    kubernetes.faults.append(fault)
+    when_watched(kubernetes, lambda name: kubernetes.succeed(name, results={"branch": "b"}))
+
+    result = job.use(with_=BASIC)
+
+    assert (0, "b") == (result.code, result.outputs["branch"]), result.log
+
+
+def test_a_watch_that_is_told_410_lists_again(job: Job, kubernetes: FakeKubernetes):
+    """The event history is short; what happened in the gap is in the list."""
+
+    def run(name):
+        with kubernetes.changed:
+            kubernetes.forget_history()
+            kubernetes.succeed(name)
+
+    when_watched(kubernetes, run)
+
+    assert 0 == job.use(with_=BASIC).code
+
+
+def test_a_deletion_by_somebody_is_not_a_hang(job: Job, kubernetes: FakeKubernetes):
+    """The Task is never made again: whoever deleted it meant it."""
+    when_watched(kubernetes, kubernetes.delete)
+
+    result = job.use(with_=BASIC)
+
+    assert (1, "cancelled", "deleted") == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+    )
+    assert 1 == kubernetes.count("^POST")
+
+
+def test_another_task_of_the_same_name_is_not_ours(job: Job, kubernetes: FakeKubernetes):
+    """Its results must never be reported as this run's."""
+
+    def replace(name):
+        with kubernetes.changed:
+            task = kubernetes.tasks[name]
+            other = {**task, "metadata": {**task["metadata"], "uid": "other"}, "status": {"phase": "Succeeded"}}
+            kubernetes._store("MODIFIED", name, other)
+
+    when_watched(kubernetes, replace)
+
+    result = job.use(with_=BASIC)
+
+    assert (1, "failure", "deleted", "") == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+        result.outputs["branch"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason", "sentence"),
+    [
+        (
+            Fault("^POST", status=403, reason="Forbidden", message='User "ci" cannot create resource "tasks"'),
+            3,
+            "not-authorized",
+            'add to the Role in namespace \'ci\' the rule apiGroups ["kelos.dev"], resources ["tasks"]',
+        ),
+        (
+            Fault("^POST", status=404, reason="NotFound", message="the server could not find the requested resource"),
+            3,
+            "api-error",
+            "does not know tasks.kelos.dev v1alpha2: install Kelos there with `kelos install`",
+        ),
+        (
+            Fault(
+                "^POST",
+                status=422,
+                reason="Invalid",
+                message="invalid",
+                details={"causes": [{"field": "spec.branch", "message": "must not contain '..'"}]},
+            ),
+            2,
+            "invalid-input",
+            "spec.branch: must not contain '..'",
+        ),
+        (
+            Fault(
+                "^POST", status=422, reason="Invalid", message="ValidatingAdmissionPolicy 'ci' denied request: image"
+            ),
+            3,
+            "policy-denied",
+            "A policy of the cluster refused the Task",
+        ),
+        (
+            Fault("^POST", status=403, reason="Forbidden", message="exceeded quota: tasks"),
+            3,
+            "policy-denied",
+            "exceeded quota",
+        ),
+        (Fault("^POST", status=401, reason="Unauthorized"), 3, "not-authorized", "credentials are wrong or expired"),
+    ],
+    ids=["403", "no-crd", "invalid", "policy", "quota", "401"],
+)
+def test_a_cluster_that_refuses_is_explained(job: Job, kubernetes: FakeKubernetes, fault, code, reason, sentence):
+    """Who can mend it reads what to do: the exact rule, the missing installation, the wrong field."""
+    kubernetes.faults.append(fault)
+
+    result = job.use(with_=BASIC)
+
+    assert (code, "failure", reason) == (result.code, result.outputs["conclusion"], result.outputs["failure-reason"])
+    assert sentence in result.outputs["message"]
+
+
+def stamped(count: int) -> list[tuple[str, str]]:
+    """Lines of which several share a stamp, as quick programs write them."""
+    return [(f"2026-01-01T00:00:{n // 4:02}.{n // 2 % 2}00000000Z", f"line {n}") for n in range(count)]
+
+
+@pytest.mark.parametrize("breaks", [[1], [3], [4, 6, 7], [0, 0]])
+def test_a_broken_log_is_taken_up_without_gap_or_repetition(job: Job, kubernetes: FakeKubernetes, breaks):
+    """The server counts in whole seconds and repeats lines; kubelets end idle streams as if they were whole."""
+    kubernetes.add_pod("p", is_over=False)
+    kubernetes.logs["p", "kelos-agent"] = Log(stamped(12), break_after=breaks)
+
+    def run(name):
+        kubernetes.set_status(name, phase="Running", podName="p")
+        reads = len(breaks) + 1
+        kubernetes.wait_for(lambda: kubernetes.count("/log?") >= reads, "the log is read again")
+        kubernetes.add_pod("p")
+        kubernetes.succeed(name)
+
+    when_watched(kubernetes, run)
+
+    result = job.use(with_=BASIC)
+
+    assert [f"| line {n}" for n in range(12)] == [x for x in result.log.splitlines() if x.startswith("| ")]
+
+
+def test_a_log_that_may_not_be_read_is_a_warning(job: Job, kubernetes: FakeKubernetes):
+    """The status is enough for an honest end."""
+    kubernetes.add_pod("p")
+    kubernetes.faults.append(Fault(r"/log\?", status=403, reason="Forbidden", times=9))
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"], podName="p")
+
+    result = job.use(with_=BASIC)
+
+    assert 0 == result.code
+    (warning,) = [line for line in result.log.splitlines() if "::warning" in line]
+    assert 'add resources ["pods", "pods/log"], verbs ["get"] to the Role' in warning
+
+
+def test_the_log_of_a_pod_that_is_gone_is_a_warning(job: Job, kubernetes: FakeKubernetes):
+    """Evicted and drained pods take their log along."""
+    kubernetes.on_create = lambda task: kubernetes.fail(task["metadata"]["name"], "Evicted", podName="p")
+
+    result = job.use(with_=BASIC)
+
+    assert (1, "evicted") == (result.code, result.outputs["failure-reason"])
+    assert "Pod 'p' is gone, and its log with it" in result.log
+
+
+def test_the_log_of_a_container_that_never_started_is_waited_for_only_while_the_pod_lives(
+    job: Job, kubernetes: FakeKubernetes
+):
+    """An image that cannot be pulled has no log; the step must not hang on it."""
+    kubernetes.add_pod("p")
+    kubernetes.on_create = lambda task: kubernetes.fail(task["metadata"]["name"], "ImagePull", podName="p")
+
+    result = job.use(with_=BASIC)
+
+    assert (1, "image-pull") == (result.code, result.outputs["failure-reason"])
+
+
+def test_a_new_attempt_has_its_log_shown_too(job: Job, kubernetes: FakeKubernetes):
+    """The first pod was lost with its node; people want to see both."""
+    for pod in ("first", "second"):
+        kubernetes.add_pod(pod)
+        kubernetes.logs[pod, "kelos-agent"] = Log([("2026-01-01T00:00:00Z", f"from {pod}")])
+
+    def run(name):
+        kubernetes.set_status(name, phase="Running", podName="first")
+        kubernetes.set_status(name, phase="Running", podName="second")
+        kubernetes.succeed(name)
+
+    when_watched(kubernetes, run)
+
+    result = job.use(with_=BASIC)
+
+    assert ["| from first", "| from second"] == [x for x in result.log.splitlines() if x.startswith("| ")]
+
+
+def test_hostile_log_lines_command_nothing(job: Job, kubernetes: FakeKubernetes):
+    """The agent repeats what it reads in issues: workflow commands, terminal tricks, fake ends of the fence."""
+    hostile = [
+        "::error::pwned",
+        "##[error]pwned",
+        " ::add-mask::a",
+        "x ##[group]",
+        "\x1b]0;title\x07\x1b[2Jx\r::warning::y",
+    ]
+    kubernetes.add_pod("p", containers=("git-clone", "kelos-agent"))
+    for container in ("git-clone", "kelos-agent"):
+        lines = [(f"2026-01-01T00:00:0{n}Z", line) for n, line in enumerate([*hostile, "::stop-commands::x", "::x::"])]
+        kubernetes.logs["p", container] = Log(lines)
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"], podName="p")
+
+    result = job.use(with_=BASIC)
+
+    assert [] == commands(result.log)
+    assert "\x1b" not in result.log
+
+
+def test_waiting_says_what_it_waits_for(job: Job, kubernetes: FakeKubernetes):
+    """A branch is a mutex; people must see who holds it."""
+
+    def run(name):
+        kubernetes.set_status(name, phase="Waiting", reason="BranchHeld", message="Branch is held by Task 'other'")
+        kubernetes.succeed(name)
+
+    when_watched(kubernetes, run)
+
+    assert "Waiting: Branch is held by Task 'other'" in job.use(with_=BASIC).log
+
+
+def test_a_wait_that_is_too_long_cancels_the_task(job: Job, kubernetes: FakeKubernetes):
+    """The step gives its time limit to the cluster, and keeps one of its own."""
+    kubernetes.on_create = lambda task: kubernetes.set_status(task["metadata"]["name"], phase="Running")
+
+    result = job.use(with_={**BASIC, "wait-timeout": "1s"})
+
+    assert (1, "timed-out", "wait-timeout") == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+    )
+    assert "kelos.dev/cancel-requested" in kubernetes.task()["metadata"]["annotations"]
+
+
+def test_a_wait_that_is_too_long_may_leave_the_task_alone(job: Job, kubernetes: FakeKubernetes):
+    """Detached means no lease either: nobody would renew it."""
+    kubernetes.on_create = lambda task: kubernetes.set_status(task["metadata"]["name"], phase="Running")
+
+    result = job.use(with_={**BASIC, "wait-timeout": "1s", "on-timeout": "detach"})
+
+    annotations = kubernetes.task()["metadata"]["annotations"]
+    assert ("timed-out", False, False) == (
+        result.outputs["conclusion"],
+        "kelos.dev/cancel-requested" in annotations,
+        "kelos.dev/client-lease" in annotations,
+    )
