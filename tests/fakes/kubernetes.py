@@ -21,6 +21,7 @@ class Fault:
     """What goes wrong for the next `times` requests whose `METHOD path?query` matches.
 
     `drop` closes the connection without an answer; with `after` the request counts before that happens.
+    `hold` keeps the answer back until the event is set, and then gives it as usual.
     """
 
     match: str
@@ -32,6 +33,7 @@ class Fault:
     details: Manifest = field(default_factory=dict)
     drop: bool = False
     after: bool = False
+    hold: threading.Event | None = None
 
 
 @dataclass
@@ -199,6 +201,9 @@ class _Request(BaseHTTPRequestHandler):
         self.close_connection = True
         if fake.tokens and (self.headers.get("Authorization") or "").removeprefix("Bearer ") not in fake.tokens:
             self._status(401, "Unauthorized", "Unauthorized")
+        elif fault and fault.hold:
+            fault.hold.wait(WAIT_SECONDS)
+            self._answer(body)
         elif fault and fault.after:
             self.wfile = _Nowhere()  # type: ignore[assignment]
             self._answer(body)

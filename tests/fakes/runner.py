@@ -84,8 +84,7 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)
     matrix: str = "null"
     check_run_id: str = "77"
-    running: subprocess.Popen[str] | None = None
-    started: threading.Event = field(default_factory=threading.Event)
+    running: subprocess.Popen[str] | None = None  # the step that runs now
 
     def __post_init__(self) -> None:
         for name in ("temp", "workspace"):
@@ -165,6 +164,7 @@ class Job:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.running = process
         ended = threading.Event()
         canceller = threading.Thread(target=_cancel, args=(process, cancel_when, ended)) if cancel_when else None
         if canceller:

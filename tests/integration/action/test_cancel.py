@@ -1,0 +1,147 @@
+"""A cancelled workflow: the runner signals the entry process as it really does, and the agent stops spending."""
+
+import json
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+from fakes.kubernetes import FakeKubernetes, Fault
+from fakes.runner import Job
+
+BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
+CANCEL = "kelos.dev/cancel-requested"
+SIGTERM_AFTER_SECONDS = 7.5
+
+
+@pytest.fixture
+def cancel(kubernetes: FakeKubernetes) -> threading.Event:
+    """Set once the Task runs and is watched."""
+    now = threading.Event()
+
+    def run(task):
+        kubernetes.set_status(task["metadata"]["name"], phase="Running")
+        kubernetes.wait_for(lambda: kubernetes.count("watch=true"), "the watch opens")
+        now.set()
+
+    kubernetes.on_create = run
+    return now
+
+
+def annotations(kubernetes: FakeKubernetes) -> dict[str, str]:
+    return kubernetes.task()["metadata"]["annotations"]
+
+
+def test_a_cancelled_step_cancels_its_task_and_keeps_its_outputs(job: Job, kubernetes: FakeKubernetes, cancel):
+    """The handler has 7.5 seconds; a caller's `if: always()` step still learns what was started."""
+    began = time.monotonic()
+
+    result = job.use(with_=BASIC, cancel_when=cancel)
+
+    assert SIGTERM_AFTER_SECONDS > time.monotonic() - began
+    assert 130 == result.codes["Run the Task"], result.log
+    assert ("cancelled", "cancelled", kubernetes.task()["metadata"]["uid"]) == (
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+        result.outputs["task-uid"],
+    )
+    request = json.loads(annotations(kubernetes)[CANCEL])
+    assert ("the workflow run https://github.com/acme/widgets/actions/runs/16", "the workflow run was cancelled") == (
+        request["by"],
+        request["why"],
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", request["at"])
+    assert 1 == kubernetes.count(f"^PATCH .*/{kubernetes.task()['metadata']['name']}$")
+
+
+def test_a_second_try_follows_a_failed_one(job: Job, kubernetes: FakeKubernetes, cancel):
+    """One lost packet must not leave a pod that spends."""
+    kubernetes.faults.append(Fault("^PATCH", drop=True))
+
+    result = job.use(with_=BASIC, cancel_when=cancel)
+
+    assert (130, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes))
+
+
+def test_the_reaper_ends_what_the_handler_could_not(job: Job, kubernetes: FakeKubernetes, cancel):
+    """The step after it runs on a job cancel too, and has more time."""
+    kubernetes.faults.append(Fault("^PATCH", status=503, times=3))
+
+    result = job.use(with_=BASIC, cancel_when=cancel)
+
+    assert (130, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes))
+    assert "is not confirmed as cancelled" in result.outputs["message"]
+    assert "was still running and is cancelled now" in result.log
+
+
+def test_a_server_that_hangs_does_not_hold_the_handler(job: Job, kubernetes: FakeKubernetes, cancel):
+    """Whatever the network does, the outputs are written before the runner's SIGTERM."""
+    release = threading.Event()
+    kubernetes.faults.append(Fault("^PATCH", times=2, hold=release))
+    threading.Timer(5.0, release.set).start()
+
+    result = job.use(with_=BASIC, cancel_when=cancel)
+
+    assert 130 == result.codes["Run the Task"], "ended by a later signal"
+    assert "cancelled" == result.outputs["conclusion"]
+
+
+def test_a_cancel_during_the_create_leaves_no_task_running(job: Job, kubernetes: FakeKubernetes):
+    """The POST is on its way; its answer names the Task that must end."""
+    now, answer = threading.Event(), threading.Event()
+    kubernetes.faults.append(Fault("^POST", hold=answer))
+
+    def play() -> None:
+        kubernetes.wait_for(lambda: kubernetes.count("^POST"), "the create is sent")
+        now.set()
+        threading.Timer(0.5, answer.set).start()
+
+    threading.Thread(target=play, daemon=True).start()
+
+    result = job.use(with_=BASIC, cancel_when=now)
+
+    assert (130, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes)), result.log
+
+
+@pytest.mark.parametrize(("policy", "conclusion"), [("detach", "detached"), ("delete", "cancelled")])
+def test_the_user_may_choose_another_end(job: Job, kubernetes: FakeKubernetes, cancel, policy, conclusion):
+    """Detached Tasks go on and never had a lease, so that a killed runner does not end them either."""
+    result = job.use(with_={**BASIC, "on-cancel": policy}, cancel_when=cancel)
+
+    assert (130, conclusion) == (result.codes["Run the Task"], result.outputs["conclusion"])
+    assert (policy == "detach") == (len(kubernetes.tasks) == 1)
+    if policy == "detach":
+        assert {CANCEL, "kelos.dev/client-lease"}.isdisjoint(annotations(kubernetes))
+        assert 0 == kubernetes.count("^PATCH")
+
+
+def test_a_killed_step_is_ended_by_the_reaper(job: Job, kubernetes: FakeKubernetes, cancel):
+    """Nobody can catch SIGKILL; the file that names the Task was written before the create."""
+    killer = threading.Thread(target=lambda: (cancel.wait(20), job.running and job.running.send_signal(signal.SIGKILL)))
+    killer.start()
+
+    result = job.use(with_=BASIC)
+
+    killer.join()
+    assert (-9, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes))
+    assert kubernetes.task()["metadata"]["name"] == result.outputs["task-name"], "the early outputs were written"
+
+
+def test_the_reaper_leaves_a_finished_task_alone(job: Job, kubernetes: FakeKubernetes):
+    """It runs after every step, and mostly has nothing to do."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+
+    job.use(with_=BASIC)
+
+    assert 0 == kubernetes.count("^(PATCH|DELETE)")
+
+
+def test_the_lease_names_its_holder_from_the_start(job: Job, kubernetes: FakeKubernetes, cancel):
+    """A runner that dies in the first second has a lease already."""
+    job.use(with_={**BASIC, "lease": "60s"}, cancel_when=cancel)
+
+    assert {"holder": "acme/widgets/16/1", "count": 0, "seconds": 60} == json.loads(
+        annotations(kubernetes)["kelos.dev/client-lease"]
+    )
