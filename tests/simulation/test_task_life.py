@@ -1,0 +1,134 @@
+"""The life of a Task under crashes, stale views and lost events: the same rest, the same cost."""
+
+from __future__ import annotations
+
+import pytest
+
+import make
+from kelos.api.kinds import JOB, LEASE, POD, SECRET, TASK, WORKSPACE
+from kelos.api.names import FINALIZER_OUTCOME
+from kelos.api.outcome import GitFacts, Outcome, Usage
+from kelos.api.reasons import Reason
+from world import Run, World, settle
+
+pytestmark = pytest.mark.anyio
+
+DEATHS = [None, 1, 2, 3, 4, 5, 6, 7, 8]
+DONE = Outcome(git=GitFacts(branch="feature", commit="a" * 40), usage=Usage(input_tokens=7, cost_usd="0.25"))
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
+async def test_a_task_runs_once_however_the_controller_dies(dies_after):
+    """Work left by a crash is completed by the next process; the agent is paid once."""
+    async with World() as world:
+        world.kubernetes.runs = [Run(outcome=DONE)]
+        await world.create(TASK, make.task_manifest())
+
+        await settle(world, await world.run_process(dies_after))
+
+        status = (await world.task())["status"]
+        assert ["fix-bug"] == world.kubernetes.started
+        assert ("Succeeded", "feature", "0.25") == (
+            status["phase"],
+            status["results"]["branch"],
+            status["usage"]["cost"],
+        )
+        assert [] == [p for p in await world.all(POD) if FINALIZER_OUTCOME in (p["metadata"].get("finalizers") or ())]
+
+
+async def test_a_task_costs_five_writes():
+    """Thousands of Tasks share one API server."""
+    async with World() as world:
+        await world.create(TASK, make.task_manifest())
+        process = await world.run_process()
+
+        await settle(world, process)
+
+        writes = [write for write in process.cluster.writes if write != "create Event"]
+        assert ["create Job", "status Task", "status Task", "status Task", "patch Pod"] == writes
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
+async def test_a_failed_task_keeps_its_cost_and_reason(dies_after):
+    async with World() as world:
+        failed = Outcome(reason=Reason.AGENT_ERROR, message="boom", usage=Usage(cost_usd="0.1"))
+        world.kubernetes.runs = [Run(exit_code=1, outcome=failed)]
+        await world.create(TASK, make.task_manifest())
+
+        await settle(world, await world.run_process(dies_after))
+
+        status = (await world.task())["status"]
+        assert (1, "AgentError", "0.1") == (len(world.kubernetes.started), status["reason"], status["usage"]["cost"])
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
+async def test_a_cancelled_task_ends_with_its_outcome_and_without_its_job(dies_after):
+    """Nothing keeps spending, nothing is lost."""
+    async with World() as world:
+        stopped = Outcome(reason=Reason.CANCELLED, message="stopped", usage=Usage(cost_usd="0.03"))
+        world.kubernetes.runs = [Run(exit_code=88, outcome=stopped, stays=True)]
+        await world.create(TASK, make.task_manifest(startTimeoutSeconds=100000))
+        process = await settle(world, await world.run_process(dies_after))
+        await world.annotate("fix-bug", **{"kelos.dev/cancel-requested": '{"by":"ann"}'})
+
+        await settle(world, process)
+
+        status = (await world.task())["status"]
+        assert ("Failed", "Cancelled", "0.03") == (status["phase"], status["reason"], status["usage"]["cost"])
+        assert [] == await world.all(JOB)
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
+async def test_a_branch_is_worked_on_by_one_task_at_a_time(dies_after):
+    """Two agents that push to one branch destroy each other's work."""
+    async with World() as world:
+        await world.create(WORKSPACE, make.workspace_manifest())
+        for name in ("a", "b", "c"):
+            await world.create(TASK, make.task_manifest(name, branch="feature", workspaceRef={"name": "repo"}))
+
+        await settle(world, await world.run_process(dies_after))
+
+        assert (["a", "b", "c"], 1) == (sorted(world.kubernetes.started), world.kubernetes.at_once)
+        assert [] == await world.all(LEASE)
+
+
+async def test_a_dependent_gets_the_results_of_a_task_that_expires_at_once():
+    """TTL 0 must not lose what the next one needs."""
+    async with World() as world:
+        world.kubernetes.runs = [Run(outcome=DONE)]
+        await world.create(TASK, make.task_manifest("first", ttlSecondsAfterFinished=0))
+        prompt = 'Go on at {{index .Deps "first" "Results" "branch"}}'
+        await world.create(TASK, make.task_manifest("second", prompt=prompt, dependsOn=["first"]))
+
+        await settle(world, await world.run_process())
+
+        (job,) = [j for j in await world.all(JOB) if j["metadata"]["name"] == "second"]
+        assert ["second"] == [task["metadata"]["name"] for task in await world.all(TASK)]
+        assert ["Go on at feature"] == job["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
+async def test_a_deleted_task_leaves_nothing_behind(dies_after):
+    """No pod may wait for somebody who is gone."""
+    async with World() as world:
+        world.kubernetes.runs = [Run(exit_code=88, outcome=None, stays=True)]
+        await world.create(TASK, make.task_manifest(startTimeoutSeconds=100000, prompt="x" * 100_000))
+        process = await settle(world, await world.run_process(dies_after))
+        await world.cluster.delete(TASK, make.NAMESPACE, "fix-bug")
+
+        await settle(world, process)
+
+        assert ([], [], [], []) == tuple([await world.all(kind) for kind in (TASK, JOB, POD, SECRET)])
+
+
+async def test_a_job_deleted_by_somebody_fails_the_task_and_is_not_repeated():
+    async with World() as world:
+        world.kubernetes.runs = [Run(exit_code=88, outcome=None, stays=True)]
+        await world.create(TASK, make.task_manifest(startTimeoutSeconds=100000))
+        process = await settle(world, await world.run_process())
+        await world.cluster.delete(JOB, make.NAMESPACE, "fix-bug")
+
+        await settle(world, process)
+
+        assert "JobDeleted" == (await world.task())["status"]["reason"]
+        assert 1 == len(world.kubernetes.started)
