@@ -17,12 +17,11 @@ from .binaries import Binaries
 from .client import Api, connect
 from .crds import install_crds
 from .kubeconfigs import write_kubeconfig
+from .namespaces import await_service_account, create_namespace
 from .pki import create_pki
 from .processes import Program, Workshop
 from .programs import Site, apiserver_command, controller_manager_command, etcd_command
 from .waiting import wait_for
-
-NAMESPACES = "/api/v1/namespaces"
 
 
 class ControlPlane:
@@ -95,14 +94,7 @@ class ControlPlane:
 
     def create_namespace(self, prefix: str = "test") -> str:
         """A new namespace in which pods may be created; nobody deletes it, it goes with the control plane."""
-        name = f"{prefix}-{token_hex(4)}"
-        self.api.post(NAMESPACES, {"metadata": {"name": name}}).expect()
-        self._await_service_account(name)
-        return name
-
-    def _await_service_account(self, namespace: str) -> None:
-        path = f"{NAMESPACES}/{namespace}/serviceaccounts/default"
-        wait_for(f"the default ServiceAccount of {namespace}", lambda: self.api.get(path).status == 200)
+        return create_namespace(self.api, prefix)
 
     def _start_store(self) -> None:
         etcd = self._workshop.start("etcd", etcd_command(self._site))
@@ -117,7 +109,7 @@ class ControlPlane:
             pair=pair,
         )
         self._workshop.start("kube-controller-manager", controller_manager_command(self._site, kubeconfig))
-        self._await_service_account("default")
+        await_service_account(self.api, "default")
 
     def _running_apiserver(self) -> Program:
         assert self._apiserver is not None
