@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from kelos.api.kinds import CRD, Manifest
 from kelos.api.names import ENTRYPOINT
@@ -21,10 +26,16 @@ from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.loop import WORKERS, Log
 from kelos.controllers.task import TaskController
-from kelos.errors import AlreadyExists
+from kelos.errors import NotFound
+from kelos.install.crds import build_crds
+from kelos.local.cluster import LocalCluster
+from kelos.local.server.serving import create_app, kubeconfig, open_plane, serve
+from kelos.local.store import Store
 from kelos.settings import Settings
 
 ELECTION = "kelos-controller-leader-election"
+RUNNER = (sys.executable, "-I", "-m", "kelos.runner")
+"""Isolated: the working directory is a checkout, and nothing in it may become a module of ours."""
 
 
 def wall() -> datetime:
@@ -49,4 +60,91 @@ async def run_controller(
         return
     identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     election = Election(cluster, election_namespace, ELECTION, identity, wall=wall)
-    await election.run(lambda: controller.run(workers), on_lost=lambda: log.error("Leadership lost"))
+
+    def lost() -> None:
+        log.error("Leadership lost", identity=identity)
+
+    await election.run(lambda: controller.run(workers), on_lost=lost)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaneOptions:
+    """How to run a cluster on this machine. Without a database its objects live in memory."""
+
+    ready: Callable[[Manifest], None]
+    database: Path | None = None
+    port: int = 0
+    pods_at_once: int = 1
+
+
+async def run_plane(options: PlaneOptions) -> None:
+    """API server, garbage collector, Job controller, node and Task controller in one process, until cancelled.
+
+    `options.ready` gets the kubeconfig once everything answers. All processes of all pods end with this one.
+    """
+    settings = Settings()
+    with pod_folder(options.database) as root:
+        raise NotImplementedError
+
+
+def local_command(settings: Settings) -> Callable[[str, tuple[str, ...], tuple[str, ...]], tuple[str, ...] | None]:
+    """Which program on this machine stands for a container's image and command; None when there is none."""
+    agents = set(settings.agent_images.values())
+    prepare = settings.runner_command
+
+    def find(image: str, command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...] | None:
+        if image == settings.runner_image and command[: len(prepare)] == prepare:
+            return (*RUNNER, *command[len(prepare) :], *args)
+        if image in agents and command[:1] == (ENTRYPOINT,):
+            return (*RUNNER, "launch", *command[1:], *args)
+        return None
+
+    return find
+
+
+@contextmanager
+def pod_folder(database: Path | None) -> Iterator[Path]:
+    """Where pods' files live: beside the database, or in a folder that goes with the process."""
+    if database is not None:
+        folder = database.with_name(f"{database.name}.pods")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="kelos-pods-") as name:
+        yield Path(name)
+
+
+async def until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends or SIGINT or SIGTERM comes; then it is cancelled and may tidy up."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await _until(stop, work)
+
+
+async def until_stdin_closes(work: Coroutine[Any, Any, None]) -> None:
+    """The same, and also until standard input is closed: a parent that dies takes us along."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+    def wait_for_the_end() -> None:
+        while os.read(0, 65536):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    await _until(stop, work)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return

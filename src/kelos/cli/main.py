@@ -20,7 +20,6 @@ COMMANDS = {
     "cancel": "stop a Task and keep its outputs",
     "delete": "delete resources",
     "apply": "create or update what a file says",
-    "create": "create a Workspace or AgentConfig",
     "init": "write ~/.kelos/config.yaml",
     "up": "run a cluster on this machine",
     "serve": "run a part of the system in the cluster",

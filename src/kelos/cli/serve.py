@@ -1,0 +1,74 @@
+"""`kelos serve`: the long-running parts of the system."""
+
+from __future__ import annotations
+
+import click
+
+from kelos.cli.settings import Context, pass_settings
+from kelos.settings import AGENT_TYPES, Settings, default_images
+
+
+@click.group("serve")
+def command() -> None:
+    """Run a part of the system until it is stopped."""
+
+
+@command.command("controller")
+@click.option("--watch-namespace", metavar="NAME", help="Serve one namespace instead of all.")
+@click.option("--leader-elect", is_flag=True, help="Wait until no other controller leads.")
+@click.option("--election-namespace", default="kelos-system", show_default=True, help="Where the leader's Lease is.")
+@click.option("--agent-image", "images", multiple=True, metavar="TYPE=IMAGE", help="Image of an agent (repeatable).")
+@click.option("--runner-image", metavar="IMAGE", help="Image that prepares workspaces.")
+@click.option("--image-pull-policy", type=click.Choice(["Always", "IfNotPresent", "Never"]))
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@pass_settings
+def controller(
+    settings: Context,
+    watch_namespace: str | None,
+    leader_elect: bool,
+    election_namespace: str,
+    images: tuple[str, ...],
+    runner_image: str | None,
+    image_pull_policy: str | None,
+    log_level: str,
+) -> None:
+    """Run the controller against the cluster of the kubeconfig."""
+    import structlog
+
+    from kelos.processes import run_controller, until_signal
+    from kelos.telemetry.logs import configure_logs
+
+    configure_logs(level=log_level)
+    defaults = Settings()
+    chosen = Settings(
+        agent_images={**default_images(), **dict(_pairs(images))},
+        runner_image=runner_image or defaults.runner_image,
+        image_pull_policy=image_pull_policy,
+    )
+
+    async def run() -> None:
+        async with settings.cluster() as cluster:
+            log = structlog.get_logger("kelos")
+            log.info("Controller started", namespace=watch_namespace or "all", server=settings.access.server)
+            await until_signal(
+                run_controller(
+                    cluster,
+                    settings=chosen,
+                    log=log,
+                    namespace=watch_namespace,
+                    election_namespace=election_namespace if leader_elect else None,
+                )
+            )
+            log.info("Controller stopped")
+
+    settings.run(run())
+
+
+def _pairs(images: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in images:
+        agent, equals, image = text.partition("=")
+        if not equals or not image or agent not in AGENT_TYPES:
+            raise click.BadParameter(f"'{text}' must be TYPE=IMAGE with TYPE one of {', '.join(AGENT_TYPES)}")
+        pairs.append((agent, image))
+    return pairs
