@@ -1,0 +1,152 @@
+"""One run of a program: until it ends, its time is up, somebody asks us to end, or its reader sees no good end."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from kelos.agents.protocol import StreamReader
+from kelos.runner.execution.capture import StderrPump, StdinFeeder, StdoutPump
+from kelos.runner.execution.processes import end_everything, signal_group, start
+from kelos.runner.report import note
+
+GRACE_SECONDS = 8.0  # of the pod's 20: the rest is for git and the outcome
+DRAIN_SECONDS = 5.0
+
+
+class Because(str, Enum):
+    """What ended a run."""
+
+    ITSELF = "itself"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    HOPELESS = "hopeless"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a program ended. `status` is negative for a signal and None when it never ended, even after SIGKILL."""
+
+    because: Because
+    status: int | None
+    stderr: str = ""
+    is_reader_broken: bool = False
+
+    @property
+    def exit_code(self) -> int | None:
+        """As a shell tells it: a signal counts from 128."""
+        return 128 - self.status if self.status is not None and self.status < 0 else self.status
+
+
+class Inbox:
+    """What the main thread waits for: the end of a child, a signal to us, a reader that gives up."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[tuple[Because, int]] = queue.SimpleQueue()
+        self.is_cancelled = False
+
+    def listen_to_signals(self) -> None:
+        """From now on SIGTERM and SIGINT are messages. Only the main thread may do this."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def put(self, because: Because, value: int = 0) -> None:
+        self._queue.put((because, value))
+
+    def get(self, seconds: float | None) -> tuple[Because, int]:
+        """The next message, or a deadline."""
+        try:
+            return self._queue.get(timeout=seconds)
+        except queue.Empty:
+            return Because.DEADLINE, 0
+
+    def _on_signal(self, number: int, _: object) -> None:
+        self.is_cancelled = True
+        self.put(Because.CANCELLED, number)
+
+
+class Clock:
+    """The time that is left of a limit."""
+
+    def __init__(self, limit_seconds: float | None) -> None:
+        self._end = None if limit_seconds is None else time.monotonic() + limit_seconds
+
+    @property
+    def left(self) -> float | None:
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+
+def run_setup(argv: tuple[str, ...], *, cwd: str, env: Mapping[str, str], inbox: Inbox, clock: Clock) -> Ended:
+    """Run a program whose output is nobody's stream. Raises OSError when it cannot be started."""
+    process = start(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=None, stderr=None)
+    return _follow(process, inbox, clock)
+
+
+def run_agent(
+    argv: tuple[str, ...],
+    *,
+    cwd: str,
+    env: Mapping[str, str],
+    stdin: bytes | None,
+    reader: StreamReader,
+    inbox: Inbox,
+    clock: Clock,
+) -> Ended:
+    """Run the agent. Nothing of it is left when this returns. Raises OSError when it cannot be started."""
+    source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    process = start(argv, cwd=cwd, env=env, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+
+    def on_stop(why: str) -> None:
+        note(f"ending the agent: {why}")
+        inbox.put(Because.HOPELESS)
+
+    out = StdoutPump(process.stdout.fileno(), reader, on_stop)
+    err = StderrPump(process.stderr.fileno())
+    threads: list[threading.Thread] = [out, err]
+    if process.stdin is not None and stdin is not None:
+        threads.append(StdinFeeder(os.dup(process.stdin.fileno()), stdin))
+        process.stdin.close()
+    for thread in threads:
+        thread.start()
+    ended = _follow(process, inbox, clock)
+    for thread in threads:
+        thread.join(DRAIN_SECONDS)
+    return replace(ended, stderr=err.tail, is_reader_broken=out.is_broken)
+
+
+def _follow(process: subprocess.Popen[bytes], inbox: Inbox, clock: Clock) -> Ended:
+    def wait() -> None:
+        inbox.put(Because.ITSELF, process.wait())
+
+    threading.Thread(target=wait, name="wait", daemon=True).start()
+    because, value = inbox.get(clock.left)
+    status = value if because is Because.ITSELF else _end_early(process, inbox)
+    end_everything(process)
+    if status is None:
+        status = _exit_status(inbox, DRAIN_SECONDS)
+    return Ended(because=because, status=status)
+
+
+def _end_early(process: subprocess.Popen[bytes], inbox: Inbox) -> int | None:
+    signal_group(process, signal.SIGTERM)
+    return _exit_status(inbox, GRACE_SECONDS)
+
+
+def _exit_status(inbox: Inbox, seconds: float) -> int | None:
+    """The program's status when it ends in time; asking us again to end does not make it shorter or longer."""
+    clock = Clock(seconds)
+    while True:
+        because, value = inbox.get(clock.left)
+        if because is Because.ITSELF:
+            return value
+        if because is Because.DEADLINE:
+            return None

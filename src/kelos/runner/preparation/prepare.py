@@ -1,0 +1,49 @@
+"""The preparing container: checkout, files, plugins and skills, or one sentence that says why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from kelos.api import names
+from kelos.api.reasons import Reason
+from kelos.runner.failure import Failure
+from kelos.runner.preparation.checkout import check_out
+from kelos.runner.preparation.inputs import place_files, place_plugins
+from kelos.runner.preparation.request import PrepareRequest, read_request
+from kelos.runner.preparation.skills import install_skills
+from kelos.runner.redaction import known_secrets, redact
+from kelos.runner.report import failed, note, without_secrets, write_document
+
+
+def prepare(env: Mapping[str, str]) -> int:
+    """Do it and return the exit code."""
+    os.umask(0o022)
+    secrets = known_secrets(env)
+    try:
+        _prepare(read_request(env))
+    except Failure as failure:
+        return _give_up(failure, secrets, env)
+    except OSError as error:
+        said = f"The workspace cannot be prepared: {error.strerror or error} ({error.filename or 'no file'})"
+        return _give_up(Failure(Reason.SETUP_FAILED, said), secrets, env)
+    return 0
+
+
+def _prepare(request: PrepareRequest) -> None:
+    if request.repo:
+        wanted = f" at '{request.ref}'" if request.ref else ""
+        note(f"checking out '{request.shown_repo}'{wanted}")
+        check_out(request)
+        if request.inputs_dir and (count := place_files(request.inputs_dir, request.directory)):
+            note(f"wrote {count} workspace files")
+    if request.plugin_dir and request.inputs_dir and (count := place_plugins(request.inputs_dir, request.plugin_dir)):
+        note(f"wrote {count} plugin files")
+    if request.plugin_dir and request.skills:
+        note(f"installed {install_skills(request.skills, request.plugin_dir)} skills")
+
+
+def _give_up(failure: Failure, secrets: frozenset[str], env: Mapping[str, str]) -> int:
+    note(redact(str(failure), secrets))
+    write_document(without_secrets(failed(failure), secrets), env.get(names.ENV_TERMINATION_LOG, ""))
+    return failure.exit_code
