@@ -26,8 +26,9 @@ CREATE TABLE IF NOT EXISTS objects (
     PRIMARY KEY (resource, namespace, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counter (only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL);
-INSERT OR IGNORE INTO counter VALUES (1, 1);
 """
+# Small versions are those that clients make up; they must be known to be too old.
+_FIRST_VERSION = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +188,13 @@ class Store:
 
 def _entry(key: Key, version: int, manifest: Manifest) -> Entry:
     metadata = {**manifest["metadata"], "resourceVersion": str(version)}
-    manifest = {**manifest, "metadata": metadata}
+    # Always in this order, so that the identity is a prefix of the encoded text.
+    identity: Manifest = {name: manifest[name] for name in ("apiVersion", "kind") if name in manifest}
+    manifest = {
+        **identity,
+        "metadata": metadata,
+        **{k: v for k, v in manifest.items() if k not in (*identity, "metadata")},
+    }
     return Entry(key=key, version=version, manifest=manifest, encoded=encode(manifest))
 
 
@@ -205,4 +212,6 @@ def _open(path: Path | None) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.executescript(_SCHEMA)
+    with database:
+        database.execute("INSERT OR IGNORE INTO counter VALUES (1, ?)", (_FIRST_VERSION,))
     return database

@@ -56,6 +56,10 @@ def is_qualified_name(text: str) -> bool:
     return len(name) <= 63 and bool(_QUALIFIED_NAME.fullmatch(name))
 
 
+def is_dns_label(text: str) -> bool:
+    return len(text) <= 63 and bool(_LABEL.fullmatch(text))
+
+
 def is_label_value(text: str) -> bool:
     return len(text) <= 63 and bool(_LABEL_VALUE.fullmatch(text))
 

@@ -78,9 +78,14 @@ def already_exists(kind: Kind, name: str) -> Refusal:
     return Refusal(HTTPStatus.CONFLICT, "AlreadyExists", text, _about(kind, name))
 
 
-def conflict(kind: Kind, name: str, why: str, causes: Sequence[Cause] = ()) -> Refusal:
-    details = {**_about(kind, name), **({"causes": _causes(causes)} if causes else {})}
-    return Refusal(HTTPStatus.CONFLICT, "Conflict", f'conflict on {_plural(kind)} "{name}": {why}', details)
+def conflict(kind: Kind, name: str, why: str) -> Refusal:
+    details = _about(kind, name)
+    text = f'Operation cannot be fulfilled on {_plural(kind)} "{name}": {why}'
+    return Refusal(HTTPStatus.CONFLICT, "Conflict", text, details)
+
+
+def disputed(text: str, causes: Sequence[Cause]) -> Refusal:
+    return Refusal(HTTPStatus.CONFLICT, "Conflict", text, {"causes": _causes(causes)})
 
 
 def modified(kind: Kind, name: str) -> Refusal:
@@ -93,6 +98,13 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> Refusal:
     text = said[0] if len(said) == 1 else f"[{', '.join(said)}]"
     details = {**_about(kind, name), "kind": kind.kind, "causes": _causes(causes)}
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", f'{subject} "{name}" is invalid: {text}', details)
+
+
+def invalid_options(options: str, field: str, why: str) -> Refusal:
+    cause = Cause(field=field, message=why)
+    text = f'{options}.meta.k8s.io "" is invalid: {field}: {why}'
+    details = {"group": "meta.k8s.io", "kind": options, "causes": _causes([cause])}
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", text, details)
 
 
 def bad_request(text: str) -> Refusal:

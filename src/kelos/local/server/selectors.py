@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kelos.api.kinds import Manifest
+from kelos.local.server.metadata import is_label_value, is_qualified_name
 from kelos.local.server.refusals import bad_request
 
 FieldReader = Callable[[Manifest], str]
@@ -53,7 +54,10 @@ def parse_labels(text: str) -> tuple[Requirement, ...]:
         match = _REQUIREMENT.match(text, position)
         if match is None:
             raise bad_request(f"unable to parse the label selector '{text}' from '{text[position:]}' on")
-        requirements.append(_requirement(match))
+        requirement = _requirement(match)
+        if not is_qualified_name(requirement.key) or not all(map(is_label_value, requirement.values)):
+            raise bad_request(f"unable to parse the label selector '{text}': '{match[0]}' is no label")
+        requirements.append(requirement)
         position = match.end()
     return tuple(requirements)
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 import uvicorn
 from starlette.applications import Starlette
 
 from kelos.api.kinds import Manifest
 from kelos.local.schema import compile_schema
-from kelos.local.server.http.app import Door, starlette
+from kelos.local.server.certificates import new_identity
+from kelos.local.server.http.app import Door, application
 from kelos.local.server.logs import LogReader, NoLogs
 from kelos.local.server.registry import Registry
 from kelos.local.server.verbs.options import WriteOptions
@@ -41,14 +45,16 @@ def open_plane(store: Store) -> Plane:
 def create_app(store: Store | Plane, token: str, logs: LogReader | None = None) -> Starlette:
     """The HTTP application on a store, or on a plane that others in this process work on too."""
     plane = store if isinstance(store, Plane) else open_plane(store)
-    return starlette(Door(plane=plane, logs=logs or NoLogs(), token=token, watches=Watches()))
+    return application(Door(plane=plane, logs=logs or NoLogs(), token=token, watches=Watches()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningServer:
-    """A server that answers at `url` until it is stopped."""
+    """A server that answers at `url` until it is stopped; `authority` is the PEM that vouches for it."""
 
     url: str
+    authority: str
+    kubeconfig: Manifest
     _server: uvicorn.Server
     _task: asyncio.Task[None]
     _watches: Watches
@@ -65,12 +71,14 @@ async def serve(app: Starlette, port: int = 0) -> RunningServer:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((_HOST, port))
+    identity = new_identity(datetime.now(timezone.utc))
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
+        ssl_context_factory=lambda *_: identity.context,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
@@ -81,16 +89,24 @@ async def serve(app: Starlette, port: int = 0) -> RunningServer:
     if task.done():
         ready.cancel()
         task.result()
-    url = f"http://{_HOST}:{listener.getsockname()[1]}"
-    return RunningServer(url=url, _server=server, _task=task, _watches=app.state.watches)
+    url = f"https://{_HOST}:{listener.getsockname()[1]}"
+    return RunningServer(
+        url=url,
+        authority=identity.authority,
+        kubeconfig=kubeconfig(url, app.state.token, identity.authority),
+        _server=server,
+        _task=task,
+        _watches=app.state.watches,
+    )
 
 
-def kubeconfig(url: str, token: str, namespace: str = "default") -> Manifest:
-    """A kubeconfig as JSON, which kubectl and every client library read."""
+def kubeconfig(url: str, token: str, authority: str, namespace: str = "default") -> Manifest:
+    """A kubeconfig as JSON, which kubectl and every client library read; `authority` is PEM."""
+    trusted = base64.b64encode(authority.encode()).decode()
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "kelos-local", "cluster": {"server": url}}],
+        "clusters": [{"name": "kelos-local", "cluster": {"server": url, "certificate-authority-data": trusted}}],
         "users": [{"name": "kelos-local", "user": {"token": token}}],
         "contexts": [
             {
@@ -111,7 +127,7 @@ class _QuietServer(uvicorn.Server):
         self.ready = asyncio.Event()
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -126,5 +126,5 @@ def _check_cron_job(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     yield from _check_job_spec((spec.get("jobTemplate") or {}).get("spec") or {}, "spec.jobTemplate.spec")
 
 
-JOB_RULES = BuiltInRules(complete=_complete_job, check=_check_job)
-CRON_JOB_RULES = BuiltInRules(complete=_complete_cron_job, check=_check_cron_job)
+JOB_RULES = BuiltInRules(type_name="Job", complete=_complete_job, check=_check_job)
+CRON_JOB_RULES = BuiltInRules(type_name="CronJob", complete=_complete_cron_job, check=_check_cron_job)

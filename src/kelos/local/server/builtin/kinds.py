@@ -36,7 +36,7 @@ def _resource(group: str, version: str, kind: str, plural: str, *, namespaced: b
         "list_kind": f"{kind}List",
         "storage": f"{plural}.{group}" if group else plural,
         "stored_as": described.api_version,
-        "rules": BuiltInRules(),
+        "rules": BuiltInRules(type_name=given.pop("type_name", kind)),
         "shape": OBJECT,
         "columns": columns.PLAIN,
         **given,
@@ -99,7 +99,7 @@ _CORE = (
 _GROUPS = (
     _resource(
         "events.k8s.io", "v1", "Event", "events", storage="events", stored_as="v1", short_names=("ev",),
-        columns=columns.EVENTS, served_as=events.served_as,
+        columns=columns.EVENTS, type_name="EventsV1Event", served_as=events.served_as,
         fields=_fields("regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "reason",
                        "reportingController", "type"),
     ),

@@ -10,7 +10,7 @@ from typing import Any
 from kelos.api.kinds import Manifest
 from kelos.local.server.builtin.pods import check_pod_spec, complete_pod_spec
 from kelos.local.server.builtin.rules import BuiltInRules, default, immutable, required
-from kelos.local.server.refusals import Cause
+from kelos.local.server.refusals import Cause, bad_request
 
 _DATA_LIMIT_BYTES = 1024 * 1024
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
@@ -30,9 +30,9 @@ def _check_secret(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     for key, value in data.items():
         try:
             size += len(base64.b64decode(value, validate=True))
-        except (binascii.Error, TypeError, ValueError):
+        except (binascii.Error, ValueError):
             # The value itself is never repeated: it may be the secret in the clear.
-            yield Cause(field=f"data[{key}]", message="Invalid value: must be base64")
+            raise bad_request(f"the Secret cannot be decoded: data.{key} is not base64") from None
     yield from _check_keys(data)
     yield from _check_size(size)
     if old is not None:
@@ -42,10 +42,6 @@ def _check_secret(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
 
 def _check_config_map(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
     data, binary = new.get("data") or {}, new.get("binaryData") or {}
-    for key, value in data.items():
-        if not isinstance(value, str):
-            text = "Invalid value: must be a text"
-            yield Cause(field=f"data[{key}]", message=text, reason="FieldValueTypeInvalid")
     yield from _check_keys({**data, **binary})
     yield from _check_size(
         sum(len(str(value).encode("utf-8", "replace")) for value in (*data.values(), *binary.values()))
@@ -148,10 +144,10 @@ def _check_deployment(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
         yield from immutable("spec.selector", spec.get("selector"), old["spec"].get("selector"))
 
 
-SECRET_RULES = BuiltInRules(complete=_complete_secret, check=_check_secret)
-CONFIG_MAP_RULES = BuiltInRules(check=_check_config_map)
-NAMESPACE_RULES = BuiltInRules(complete=_complete_namespace)
-CLAIM_RULES = BuiltInRules(complete=_complete_claim, check=_check_claim)
-LEASE_RULES = BuiltInRules(check=_check_lease)
-EVENT_RULES = BuiltInRules(check=_check_event)
-DEPLOYMENT_RULES = BuiltInRules(complete=_complete_deployment, check=_check_deployment)
+SECRET_RULES = BuiltInRules(type_name="Secret", complete=_complete_secret, check=_check_secret)
+CONFIG_MAP_RULES = BuiltInRules(type_name="ConfigMap", check=_check_config_map)
+NAMESPACE_RULES = BuiltInRules(type_name="Namespace", complete=_complete_namespace)
+CLAIM_RULES = BuiltInRules(type_name="PersistentVolumeClaim", complete=_complete_claim, check=_check_claim)
+LEASE_RULES = BuiltInRules(type_name="Lease", check=_check_lease)
+EVENT_RULES = BuiltInRules(type_name="CoreV1Event", check=_check_event)
+DEPLOYMENT_RULES = BuiltInRules(type_name="Deployment", complete=_complete_deployment, check=_check_deployment)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kelos.api.kinds import Manifest
-from kelos.local.server.builtin.rules import BuiltInRules, default, immutable, not_supported, required
+from kelos.local.server.builtin.rules import BuiltInRules, check_label, default, immutable, not_supported, required
 from kelos.local.server.refusals import Cause
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
@@ -59,9 +59,8 @@ def check_pod_spec(spec: Manifest, field: str) -> Iterator[Cause]:
                 yield Cause(field=f"{place}.name", message=text, reason="FieldValueDuplicate")
             names.add(container.get("name", ""))
     for at, name in enumerate(volumes):
-        if not name:
-            yield required(f"{field}.volumes[{at}].name")
-        elif name in volumes[:at]:
+        yield from check_label(name, f"{field}.volumes[{at}].name")
+        if name in volumes[:at]:
             text = f'Duplicate value: "{name}"'
             yield Cause(field=f"{field}.volumes[{at}].name", message=text, reason="FieldValueDuplicate")
 
@@ -142,8 +141,7 @@ def _complete_volume(volume: Manifest) -> None:
 
 
 def _check_container(container: Manifest, field: str, volumes: list[Any]) -> Iterator[Cause]:
-    if not container.get("name"):
-        yield required(f"{field}.name")
+    yield from check_label(container.get("name"), f"{field}.name")
     if not container.get("image"):
         yield required(f"{field}.image")
     for at, variable in enumerate(_dicts(container.get("env"))):
@@ -176,4 +174,4 @@ def _dicts(value: Any) -> list[Manifest]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-RULES = BuiltInRules(complete=_complete, check=_check)
+RULES = BuiltInRules(type_name="Pod", complete=_complete, check=_check)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from kelos.api.kinds import Manifest
+from kelos.local.server.builtin.fields import decode
+from kelos.local.server.metadata import is_dns_label
 from kelos.local.server.refusals import Cause
 from kelos.local.server.resources import Admission
 
@@ -27,24 +28,16 @@ def _nothing_to_check(new: Manifest, old: Manifest | None) -> Iterable[Cause]:
 class BuiltInRules:
     """`complete` fills in defaults on a copy that is its own; `check` says what is wrong afterwards."""
 
+    type_name: str
     complete: Complete = _nothing_to_complete
     check: Check = _nothing_to_check
 
     def admit(self, new: Manifest, old: Manifest | None) -> Admission:
-        completed = without_nulls(copy.deepcopy(new))
-        if problem := _malformed(completed):
-            return Admission(manifest=completed, causes=[problem])
+        decoded = decode(copy.deepcopy(new), self.type_name)
+        completed = decoded.manifest
         self.complete(completed, old)
-        return Admission(manifest=completed, causes=list(self.check(completed, old)))
-
-
-def without_nulls(value: Any) -> Any:
-    """The value without null fields: to a typed server null and absent are the same."""
-    if isinstance(value, dict):
-        return {key: without_nulls(child) for key, child in value.items() if child is not None}
-    if isinstance(value, list):
-        return [without_nulls(child) for child in value]
-    return value
+        causes = list(self.check(completed, old))
+        return Admission(manifest=completed, causes=causes, unknown_fields=decoded.unknown)
 
 
 def default(target: Manifest, **values: object) -> None:
@@ -63,14 +56,16 @@ def immutable(field: str, new: object, old: object) -> Iterator[Cause]:
         yield Cause(field=field, message="Invalid value: field is immutable")
 
 
+def check_label(name: object, field: str) -> Iterator[Cause]:
+    """A cause when a name inside an object is missing or no DNS label."""
+    if not name:
+        yield required(field)
+    elif not is_dns_label(str(name)):
+        text = f"Invalid value: \"{name}\": must be at most 63 lower case letters, digits and '-'"
+        yield Cause(field=field, message=text)
+
+
 def not_supported(field: str, value: object, supported: Iterable[str]) -> Cause:
     allowed = ", ".join(f'"{each}"' for each in supported)
     text = f'Unsupported value: "{value}": supported values: {allowed}'
     return Cause(field=field, message=text, reason="FieldValueNotSupported")
-
-
-def _malformed(manifest: Manifest) -> Cause | None:
-    for field in ("spec", "status"):
-        if not isinstance(manifest.get(field, {}), dict):
-            return Cause(field=field, message="Invalid value: must be an object", reason="FieldValueTypeInvalid")
-    return None

@@ -7,13 +7,12 @@ from typing import Any
 
 from kelos.api.kinds import Manifest
 from kelos.local.server.custom.json_path import compile_path
-from kelos.local.server.merging.shape import ListType
+from kelos.local.server.custom.schema_checks import check_schema
 from kelos.local.server.refusals import Cause
 from kelos.local.server.resources import Admission
 
 _NAMES = ("plural", "kind", "singular", "listKind")
 _COLUMN_TYPES = ("integer", "number", "string", "boolean", "date")
-_LIST_TYPES = tuple(kind.value for kind in ListType)
 
 
 class DefinitionRules:
@@ -92,7 +91,7 @@ def _check_versions(versions: list[Manifest]) -> Iterator[Cause]:
         if not isinstance(schema, dict):
             yield _required(f"{field}.schema.openAPIV3Schema")
             continue
-        yield from _check_schema(schema, f"{field}.schema.openAPIV3Schema", root=True)
+        yield from check_schema(schema, f"{field}.schema.openAPIV3Schema", root=True)
         yield from _check_columns(version.get("additionalPrinterColumns") or (), field)
 
 
@@ -109,32 +108,6 @@ def _check_columns(columns: Any, field: str) -> Iterator[Cause]:
             compile_path(column.get("jsonPath") or "")
         except ValueError as error:
             yield Cause(field=f"{place}.jsonPath", message=f"Invalid value: {error}")
-
-
-def _check_schema(schema: Manifest, field: str, *, root: bool = False) -> Iterator[Cause]:
-    """The rules of structural schemas that a mistake most often breaks."""
-    free = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if not schema.get("type") and not free:
-        yield Cause(field=f"{field}.type", message="Required value: must not be empty", reason="FieldValueRequired")
-    if root and schema.get("type") not in (None, "object"):
-        yield Cause(field=f"{field}.type", message="Invalid value: must be object at the root")
-    if schema.get("properties") and schema.get("additionalProperties"):
-        text = "Forbidden: additionalProperties and properties are mutual exclusive"
-        yield Cause(field=f"{field}.additionalProperties", message=text, reason="FieldValueForbidden")
-    if schema.get("type") == "array" and not isinstance(schema.get("items"), dict):
-        yield _required(f"{field}.items")
-    list_type = schema.get("x-kubernetes-list-type", "atomic")
-    if list_type not in _LIST_TYPES:
-        text = f'Unsupported value: "{list_type}": supported values: {", ".join(_LIST_TYPES)}'
-        yield Cause(field=f"{field}.x-kubernetes-list-type", message=text, reason="FieldValueNotSupported")
-    if list_type == "map" and not schema.get("x-kubernetes-list-map-keys"):
-        yield _required(f"{field}.x-kubernetes-list-map-keys")
-    for name, child in (schema.get("properties") or {}).items():
-        if not (root and name == "metadata"):
-            yield from _check_schema(child, f"{field}.properties[{name}]")
-    for key in ("items", "additionalProperties"):
-        if isinstance(schema.get(key), dict):
-            yield from _check_schema(schema[key], f"{field}.{key}")
 
 
 def _check_unchanged(new: Manifest, old: Manifest) -> Iterator[Cause]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -109,16 +108,11 @@ class Door:
         return _json(discovery.api_versions(address) if is_core else discovery.group_list(registry))
 
 
-def routes(door: Door) -> list[Route]:
-    """Every path leads to the one door."""
-    return [Route("/{path:path}", door.answer, methods=_METHODS)]
-
-
-def starlette(door: Door, on_stop: Callable[[], None] | None = None) -> Starlette:
-    """The application of a door."""
-    app = Starlette(routes=routes(door))
+def application(door: Door) -> Starlette:
+    """The application: every path leads to the one door."""
+    app = Starlette(routes=[Route("/{path:path}", door.answer, methods=_METHODS)])
     app.state.watches = door.watches
-    app.state.plane = door.plane
+    app.state.token = door.token
     return app
 
 

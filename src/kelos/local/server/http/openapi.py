@@ -154,7 +154,8 @@ _WRITES = ("put", "post", "patch")
 
 
 def _operation(resource: Resource, action: str) -> Manifest:
-    names = ("dryRun", "fieldManager", "fieldValidation") if action in _WRITES else ()
+    names: tuple[str, ...] = ("dryRun", "fieldManager", "fieldValidation") if action in _WRITES else ()
+    names += ("force",) if action == "patch" else ()
     parameters = [{"name": name, "in": "query", "schema": _TEXT} for name in names]
     success = {
         "200": {

@@ -81,8 +81,8 @@ def delete_options(query: Query, body: Any) -> DeleteOptions:
     given = body if isinstance(body, dict) else {}
     preconditions = given.get("preconditions") or {}
     orphan = given.get("orphanDependents")
-    propagation = query.get("propagationPolicy") or given.get("propagationPolicy") or ""
-    if orphan is not None and not propagation:
+    propagation = query.get("propagationPolicy", given.get("propagationPolicy"))
+    if orphan is not None and propagation is None:
         propagation = "Orphan" if orphan else "Background"
     grace = number(query, "gracePeriodSeconds")
     dry_run = ",".join(given.get("dryRun") or ()) or query.get("dryRun", "")
@@ -91,7 +91,7 @@ def delete_options(query: Query, body: Any) -> DeleteOptions:
     return DeleteOptions(
         uid=str(preconditions.get("uid") or ""),
         resource_version=version,
-        propagation=str(propagation),
+        propagation=None if propagation is None else str(propagation),
         grace_seconds=given.get("gracePeriodSeconds") if grace is None else grace,
         dry_run=_dry_run(dry_run),
     )

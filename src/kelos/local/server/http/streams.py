@@ -35,11 +35,12 @@ def stream_watch(
     include: str,
 ) -> Response:
     """An open watch. What goes wrong from here on arrives as an ERROR event."""
+    batches = watch(plane, watches, resource, namespace, options)
 
     async def lines() -> AsyncIterator[bytes]:
         headed = True
         try:
-            async for batch in watch(plane, watches, resource, namespace, options):
+            async for batch in batches:
                 shown = [
                     _line(resource, seen, form, include, plane.now(), headed and at == 0)
                     for at, seen in enumerate(batch)

@@ -79,9 +79,15 @@ def list_body(resource: Resource, listed: Listed, form: Form, now: datetime, inc
         items = [encode(metadata_only(entry.manifest)) for entry in listed.entries]
     else:
         kind, version = resource.list_kind, resource.kind.api_version
-        items = [as_served(resource, entry) for entry in listed.entries]
+        items = [_item(resource, as_served(resource, entry)) for entry in listed.entries]
     head = json.dumps({"kind": kind, "apiVersion": version, "metadata": metadata})
     return head[:-1].encode() + b',"items":[' + b",".join(items) + b"]}"
+
+
+def _item(resource: Resource, encoded: bytes) -> bytes:
+    """An object inside a list: those of built-in kinds do not repeat what the list says."""
+    identity = encode({"apiVersion": resource.kind.api_version, "kind": resource.kind.kind})[:-1] + b","
+    return b"{" + encoded.removeprefix(identity) if not resource.custom and encoded.startswith(identity) else encoded
 
 
 def _definition(column: Column) -> Manifest:

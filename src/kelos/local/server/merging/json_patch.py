@@ -38,7 +38,8 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
             return _replace(document, path, copy.deepcopy(_value(operation)))
         case "move":
             source = _steps(str(operation.get("from")))
-            return _add(_remove(document, source), path, _read(document, source))
+            moved = _read(document, source)
+            return _add(_remove(document, source), path, moved)
         case "copy":
             return _add(document, path, copy.deepcopy(_read(document, _steps(str(operation.get("from"))))))
         case "test":

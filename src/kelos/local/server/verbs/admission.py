@@ -83,9 +83,11 @@ def carried(resource: Resource, new: Manifest, old: Manifest, subresource: str) 
         if key in old["metadata"]:
             metadata[key] = old["metadata"][key]
     metadata.setdefault("managedFields", old["metadata"].get("managedFields", []))
+    if metadata["managedFields"] in ([], [{}]):
+        del metadata["managedFields"]
     if subresource == "status":
         if resource.custom:
-            metadata = {**old["metadata"], "managedFields": metadata["managedFields"]}
+            metadata = old["metadata"] | {key: metadata[key] for key in metadata if key == "managedFields"}
         kept = {key: value for key, value in old.items() if key not in ("metadata", "status")}
         status = {"status": new["status"]} if "status" in new else {}
         return {**kept, "metadata": metadata, **status}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from kelos.api.kinds import Manifest
 from kelos.local.server.metadata import timestamp
-from kelos.local.server.refusals import bad_request, conflict
+from kelos.local.server.refusals import bad_request, conflict, invalid_options
 from kelos.local.server.resources import Resource
 from kelos.local.server.verbs.containers import contents, finish, is_container
 from kelos.local.server.verbs.options import Deleted, DeleteOptions, ListOptions
@@ -65,7 +65,7 @@ def mark(resource: Resource, manifest: Manifest, options: DeleteOptions, now: da
     return {**manifest, "metadata": metadata}
 
 
-def _finalizers(resource: Resource, finalizers: list[str], propagation: str) -> list[str]:
+def _finalizers(resource: Resource, finalizers: list[str], propagation: str | None) -> list[str]:
     policy = propagation or (resource.default_propagation if resource.default_propagation != "Background" else "")
     if not policy:
         return finalizers
@@ -75,8 +75,9 @@ def _finalizers(resource: Resource, finalizers: list[str], propagation: str) -> 
 
 def _check(resource: Resource, entry: Entry, options: DeleteOptions) -> None:
     metadata = entry.manifest["metadata"]
-    if options.propagation not in ("", "Background", *_FINALIZER_OF):
-        raise bad_request(f"propagationPolicy '{options.propagation}' is not one of Background, Foreground, Orphan")
+    if options.propagation not in (None, "Background", *_FINALIZER_OF):
+        why = f'Unsupported value: "{options.propagation}": supported values: "Background", "Foreground", "Orphan"'
+        raise invalid_options("DeleteOptions", "propagationPolicy", why)
     if options.grace_seconds is not None and options.grace_seconds < 0:
         raise bad_request("gracePeriodSeconds must be greater than or equal to 0")
     if options.uid and options.uid != metadata["uid"]:

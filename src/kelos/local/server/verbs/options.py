@@ -33,7 +33,7 @@ class DeleteOptions:
 
     uid: str = ""
     resource_version: str = ""
-    propagation: str = ""
+    propagation: str | None = None
     grace_seconds: int | None = None
     dry_run: bool = False
 

@@ -8,9 +8,10 @@ from http import HTTPStatus
 
 from kelos.api.kinds import Manifest
 from kelos.cluster.protocol import PatchType
+from kelos.local.server.merging.field_set import fields_of
 from kelos.local.server.merging.json_patch import PatchError, apply_json_patch
 from kelos.local.server.merging.merge_patch import apply_merge_patch
-from kelos.local.server.merging.ownership import Dispute, Owners, applier, apply_config, read_owners
+from kelos.local.server.merging.ownership import Dispute, Owned, Owners, applier, apply_config, read_owners, updater
 from kelos.local.server.merging.strategic import apply_strategic_patch
 from kelos.local.server.metadata import timestamp
 from kelos.local.server.refusals import (
@@ -18,7 +19,8 @@ from kelos.local.server.refusals import (
     Refusal,
     bad_request,
     conflict,
-    invalid,
+    disputed,
+    invalid_options,
     not_found,
     unsupported_media_type,
 )
@@ -93,9 +95,10 @@ def _apply(
         return apply_config({"metadata": {}}, config, resource.shape, {}, manager, now).owners
 
     def change(live: Manifest) -> Draft:
-        applied = apply_config(live, config, resource.shape, read_owners(live), manager, now)
+        owners = read_owners(live) or _before_first_apply(resource, live)
+        applied = apply_config(live, config, resource.shape, owners, manager, now)
         if applied.disputes and not options.force:
-            raise _disputed(resource, name, applied.disputes)
+            raise _disputed(applied.disputes)
         return Draft(manifest=applied.manifest, owners=applied.owners)
 
     if plane.store.get(key_for(resource, namespace, name)) is None:
@@ -108,15 +111,23 @@ def _apply(
     return update(plane, resource, namespace, name, change, options, subresource)
 
 
+def _before_first_apply(resource: Resource, live: Manifest) -> Owners:
+    """An object without a record belongs to whoever wrote it before."""
+    version = resource.kind.api_version
+    owned = Owned(fields=fields_of(live, resource.shape), api_version=version, time="")
+    return {updater("before-first-apply", version, ""): owned}
+
+
 def _configuration(resource: Resource, name: str, body: object, subresource: str, options: WriteOptions) -> Manifest:
     """The applied wish, reduced to what this endpoint writes."""
     if not options.field_manager:
-        cause = Cause(
-            field="fieldManager", message="Required value: is required for apply patch", reason="FieldValueRequired"
-        )
-        raise invalid(resource.kind, name, [cause])
+        raise invalid_options("PatchOptions", "fieldManager", "Required value: is required for apply patch")
     if not isinstance(body, dict) or not body.get("apiVersion") or not body.get("kind"):
         raise bad_request("an applied configuration must be an object with apiVersion and kind")
+    if (body.get("metadata") or {}).get("name", name) != name:
+        raise bad_request(
+            f"the configuration's name '{body['metadata']['name']}' does not match '{name}' of the request"
+        )
     if (body.get("metadata") or {}).get("managedFields"):
         raise bad_request("metadata.managedFields must be nil in an applied configuration")
     config = {key: value for key, value in body.items() if key != "status" or not resource.has_status}
@@ -129,15 +140,36 @@ def _configuration(resource: Resource, name: str, body: object, subresource: str
     return config
 
 
-def _disputed(resource: Resource, name: str, disputes: Sequence[Dispute]) -> Refusal:
+def _disputed(disputes: Sequence[Dispute]) -> Refusal:
+    """The refusal that names every disputed field, grouped by whose it is."""
     causes = []
+    places: dict[str, list[str]] = {}
     for dispute in disputes:
-        using = f" using {dispute.owned.api_version}" if dispute.manager.operation == "Update" else ""
-        message = f'conflict with "{dispute.manager.name}"{using}'
-        causes.append(Cause(field=_written(dispute.path), message=message, reason="FieldManagerConflict"))
-    fields = ", ".join(f"{cause.field} ({cause.message})" for cause in causes)
-    why = f"Apply failed with {len(causes)} {'conflict' if len(causes) == 1 else 'conflicts'}: {fields}"
-    return conflict(resource.kind, name, why, causes)
+        whom = _named(dispute)
+        causes.append(
+            Cause(field=_written(dispute.path), message=f"conflict with {whom}", reason="FieldManagerConflict")
+        )
+        places.setdefault(whom, []).append(_written(dispute.path))
+    head = f"Apply failed with {_counted(len(causes))}"
+    if len(causes) == 1:
+        return disputed(f"{head}: {causes[0].message}: {causes[0].field}", causes)
+    blocks = [f"conflicts with {whom}:" + "".join(f"\n- {place}" for place in each) for whom, each in places.items()]
+    return disputed(f"{head}: " + "\n".join(blocks), causes)
+
+
+def _named(dispute: Dispute) -> str:
+    name = f'"{dispute.manager.name}"'
+    if dispute.manager.subresource:
+        name += f' with subresource "{dispute.manager.subresource}"'
+    if not dispute.manager.is_applier:
+        name += f" using {dispute.owned.api_version}"
+        if dispute.owned.time:
+            name += f" at {dispute.owned.time}"
+    return name
+
+
+def _counted(number: int) -> str:
+    return f"{number} conflict{'' if number == 1 else 's'}"
 
 
 def _written(path: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kelos.api.kinds import Manifest
 from kelos.cluster.protocol import ChangeType
-from kelos.local.server.refusals import bad_request, expired, too_large_version
+from kelos.local.server.refusals import expired, invalid_options, too_large_version
 from kelos.local.server.resources import Resource
 from kelos.local.server.verbs.options import ListOptions
 from kelos.local.server.verbs.plane import Plane
@@ -57,11 +57,29 @@ class Watches:
             event.set()
 
 
-async def watch(
+def watch(
     plane: Plane, watches: Watches, resource: Resource, namespace: str | None, options: WatchOptions
 ) -> AsyncIterator[list[Seen]]:
-    """Batches of events until the timeout. Raises expired when the history no longer reaches back to the version."""
+    """Batches of events until the timeout. Bad options are refused now, versions once it is iterated."""
     selection = select(resource, options.labels, options.fields)
+    parse_version(options.resource_version)
+    if options.initial is not None and options.version_match != "NotOlderThan":
+        why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        raise invalid_options("ListOptions", "resourceVersionMatch", why)
+    if options.initial is None and options.version_match:
+        why = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        raise invalid_options("ListOptions", "resourceVersionMatch", why)
+    return _watch(plane, watches, resource, namespace, selection, options)
+
+
+async def _watch(
+    plane: Plane,
+    watches: Watches,
+    resource: Resource,
+    namespace: str | None,
+    selection: Selection,
+    options: WatchOptions,
+) -> AsyncIterator[list[Seen]]:
     namespace = namespace if resource.kind.namespaced else None
     with plane.store.listening(resource.storage) as news:
         watches.news.add(news)
@@ -131,10 +149,6 @@ def _beginning(
 ) -> tuple[list[Seen], int]:
     """The events that stand for the present state, where they are wanted, and the version to go on from."""
     version = parse_version(options.resource_version)
-    if options.initial is not None and options.version_match != "NotOlderThan":
-        raise bad_request("sendInitialEvents requires resourceVersionMatch=NotOlderThan")
-    if options.initial is None and options.version_match:
-        raise bad_request("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
     if version > plane.store.version:
         raise too_large_version(version, plane.store.version)
     if options.initial is None and version:

@@ -172,6 +172,9 @@ def _with_owners(
 ) -> Manifest:
     before = read_owners(new)
     owners = draft.owners
+    if owners is None and not before:
+        # Nobody keeps a record of this object: it was dropped on purpose.
+        return new
     if owners is None:
         manager = updater(options.field_manager or options.manager, resource.kind.api_version, subresource)
         owners = after_update(old, new, resource.shape, before, manager, timestamp(plane.now()))
