@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -153,12 +154,15 @@ _ENDED = {
 
 
 @contextmanager
-def fake_kubernetes() -> Iterator[FakeKubernetes]:
+def fake_kubernetes(tls: ssl.SSLContext | None = None) -> Iterator[FakeKubernetes]:
     """A server on a free port of loopback, gone at the end."""
     fake = FakeKubernetes()
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Request(fake, *args))
     server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_port}"
+    fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
+    if tls:
+        # The handshake is done by the connection's own thread, so that a client that refuses it hurts nobody.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -178,6 +182,14 @@ class _Request(BaseHTTPRequestHandler):
     def __init__(self, fake: FakeKubernetes, *args: Any) -> None:
         self.fake = fake
         super().__init__(*args)
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            super().handle()
+
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -8,7 +8,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from time import monotonic
 from typing import Any
@@ -27,9 +27,9 @@ TOKEN_FILE_SECONDS = 60.0
 class Signature:
     """What goes with one connection; never shown to anybody."""
 
-    authorization: str = ""
+    authorization: str = field(default="", repr=False)
     certificate: bytes = b""
-    key: bytes = b""
+    key: bytes = field(default=b"", repr=False)
 
 
 class Credentials:

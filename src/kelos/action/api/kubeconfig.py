@@ -6,7 +6,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,11 @@ class Target:
     insecure: bool = False
     ca: bytes = b""
     certificate: bytes = b""
-    key: bytes = b""
-    token: str = ""
+    key: bytes = field(default=b"", repr=False)
+    token: str = field(default="", repr=False)
     token_file: Path | None = None
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     exec: ExecPlugin | None = None
 
 

@@ -1,0 +1,107 @@
+"""Mode local: the step starts its own plane, fills it from the task-file, and takes it along when it ends."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from fakes.kubernetes import FakeKubernetes
+from fakes.runner import Job
+
+BASIC = {"prompt": "say hello", "type": "demo", "mode": "local"}
+FILE = """\
+apiVersion: kelos.dev/v1alpha2
+kind: Workspace
+metadata: {name: repo}
+spec: {repo: "http://127.0.0.1/repo.git"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: key}
+stringData: {ANTHROPIC_API_KEY: x}
+---
+apiVersion: kelos.dev/v1alpha2
+kind: Task
+metadata: {name: hello}
+spec: {type: demo, prompt: hello, workspaceRef: {name: repo}}
+"""
+
+
+@pytest.fixture
+def plane(job: Job, kubernetes: FakeKubernetes) -> Path:
+    """A stand-in for `python -m kelos`: it prints the kubeconfig, waits for the end of its input, and leaves a note."""
+    del job.env["KUBECONFIG"]
+    script = job.folder / "python"
+    note = job.folder / "ended"
+    script.write_text(
+        f'#!/bin/sh\necho "$@" > {job.folder / "arguments"}\n'
+        f"echo '{json.dumps({'kubeconfig': kubernetes.kubeconfig})}'\n"
+        f"echo '::error::from the plane' >&2\nprintf more\ncat > /dev/null\necho bye > {note}\n"
+    )
+    script.chmod(0o755)
+    job.env["KELOS_PYTHON"] = str(script)
+    return note
+
+
+def test_a_task_runs_on_a_plane_of_its_own(job: Job, kubernetes: FakeKubernetes, plane: Path):
+    """No cluster, no kubeconfig; when the step is over the plane is, too."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+
+    result = job.use(with_=BASIC)
+
+    assert (0, "success") == (result.code, result.outputs["conclusion"]), result.log
+    assert "-m kelos up --ephemeral\n" == (job.folder / "arguments").read_text()
+    assert "bye\n" == plane.read_text()
+    assert "from the plane" not in result.log
+
+
+def test_a_task_file_brings_what_the_task_needs(job: Job, kubernetes: FakeKubernetes, plane: Path):
+    """An empty plane has neither Workspace nor Secret, so the file may hold them; they are created first."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+    (job.folder / "workspace/all.yaml").write_text(FILE)
+
+    result = job.use(with_={"task-file": "all.yaml", "mode": "local"})
+
+    assert (0, "hello") == (result.code, result.outputs["task-name"]), result.log
+    assert [("Workspace", "ci"), ("Secret", "ci")] == [
+        (one["kind"], one["metadata"]["namespace"]) for one in kubernetes.others
+    ]
+    posts = [request for request in kubernetes.requests if request.startswith("POST")]
+    assert ["workspaces", "secrets", "tasks"] == [post.split("/")[-1].split("?")[0] for post in posts]
+
+
+def test_a_cancelled_step_takes_the_plane_along(job: Job, kubernetes: FakeKubernetes, plane: Path):
+    """Its life line is a pipe of ours: however we end, it ends."""
+    now = threading.Event()
+    kubernetes.on_create = lambda task: now.set()
+
+    result = job.use(with_=BASIC, cancel_when=now)
+
+    assert 130 == result.codes["Run the Task"]
+    assert "bye\n" == plane.read_text()
+
+
+def test_a_plane_that_does_not_start_is_explained(job: Job, plane: Path):
+    """Its last words are the best sentence there is."""
+    Path(job.env["KELOS_PYTHON"]).write_text("#!/bin/sh\necho 'kelos: port 6443 is taken' >&2\nexit 1\n")
+
+    result = job.use(with_=BASIC)
+
+    assert (2, "The local plane did not start: kelos: port 6443 is taken") == (result.code, result.outputs["message"])
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"kubeconfig": "x"}, "The input `mode` is local, which has its own server"),
+        ({"wait": "false"}, "The input `wait` is false in mode local"),
+        ({"branch": "a..b"}, "Branch 'a..b' is not a name git accepts"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_plane_is_started(job: Job, plane: Path, said, sentence):
+    """A plane takes seconds."""
+    result = job.use(with_={**BASIC, **said})
+
+    assert (2, False) == (result.code, (job.folder / "arguments").exists())
+    assert sentence in result.outputs["message"]

@@ -1,0 +1,240 @@
+"""A kubeconfig comes from anywhere and in any shape; a wrong one is explained without showing what is in it."""
+
+import base64
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kelos.action.api.credentials import Credentials
+from kelos.action.api.kubeconfig import Target, find_target, parse
+from kelos.action.documents import read_document, read_documents
+from kelos.errors import Unauthorized, UserError
+
+
+def config(cluster: dict | None = None, user: dict | None = None, **context: str) -> dict:
+    """The smallest kubeconfig, with what the test is about."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "main",
+        "contexts": [{"name": "main", "context": {"cluster": "c", "user": "u", **context}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://k8s.example", **(cluster or {})}}],
+        "users": [{"name": "u", "user": user or {}}],
+    }
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("dump", [json.dumps, yaml.safe_dump], ids=["json", "yaml"])
+@pytest.mark.parametrize("as_path", [False, True], ids=["content", "path"])
+def test_content_or_path_json_or_yaml(tmp_path: Path, dump, as_path):
+    """A secret of the repository holds content; a cloud login action leaves a path."""
+    text = dump(config(namespace="ci"))
+    (tmp_path / "config").write_text(text)
+
+    target = find_target(str(tmp_path / "config") if as_path else text, "", {}, tmp_path)
+
+    assert ("https://k8s.example", "ci") == (target.server, target.namespace)
+
+
+def test_the_variable_the_home_folder_and_nothing(tmp_path: Path):
+    """The order is kubectl's; a runner without any is told what to set."""
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube/config").write_text(json.dumps(config({"server": "https://home.example"})))
+    (tmp_path / "other").write_text(json.dumps(config({"server": "https://other.example"})))
+
+    by_variable = find_target("", "", {"KUBECONFIG": str(tmp_path / "other")}, tmp_path)
+    by_home = find_target("", "", {}, tmp_path)
+
+    assert ("https://other.example", "https://home.example") == (by_variable.server, by_home.server)
+    with pytest.raises(UserError, match="There is no kubeconfig: set the input `kubeconfig`"):
+        find_target("", "", {}, tmp_path / "nobody")
+
+
+def test_several_files_are_one_and_the_first_wins(tmp_path: Path):
+    """As kubectl has it."""
+    first, second = config({"server": "https://first.example"}), config({"server": "https://second.example"})
+    second["contexts"].append({"name": "extra", "context": {"cluster": "c", "user": "u", "namespace": "x"}})
+    for name, document in (("a", first), ("b", second)):
+        (tmp_path / name).write_text(json.dumps(document))
+
+    env = {"KUBECONFIG": f"{tmp_path / 'a'}:{tmp_path / 'missing'}:{tmp_path / 'b'}"}
+    target = find_target("", "extra", env, tmp_path)
+
+    assert ("https://first.example", "x") == (target.server, target.namespace)
+
+
+def test_files_are_found_beside_the_kubeconfig(tmp_path: Path):
+    """Relative paths start from the folder of the file that names them."""
+    (tmp_path / "ca.pem").write_text("CA")
+    (tmp_path / "config").write_text(json.dumps(config({"certificate-authority": "ca.pem"}, {"tokenFile": "token"})))
+
+    target = find_target(str(tmp_path / "config"), "", {}, tmp_path)
+
+    assert (b"CA", tmp_path / "token") == (target.ca, target.token_file)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({}, "has no current-context: set the input `kube-context`"),
+        ({"current-context": "x"}, "has no context 'x': it has none"),
+        ({**config(), "clusters": []}, "has no cluster 'c': it has none"),
+        ({**config(), "users": [{"name": "v"}]}, "has no user 'u': it has v"),
+        ({**config(), "users": "text"}, "`users` is not a list of named entries"),
+        (config({"server": "k8s.example"}), "cluster 'c' has no address: set `server` to an https:// URL"),
+        (config({"certificate-authority-data": "%%%"}), "`certificate-authority-data` is not base64"),
+        (config({"certificate-authority": "/none"}), "file '/none' cannot be read: embed it"),
+        (config({"proxy-url": "http://p"}), "has a `proxy-url`, which is not supported"),
+        (config(user={"auth-provider": {"name": "gcp"}}), "uses `auth-provider`, which Kubernetes removed"),
+        (config(user={"exec": {"command": "x"}}), "`exec` needs a command and an apiVersion"),
+    ],
+)
+def test_a_wrong_kubeconfig_is_explained(document, sentence):
+    """The sentence names the entry and the remedy."""
+    with pytest.raises(UserError) as refused:
+        parse(document, folder=Path())
+
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token: s3cr3t\n\tx: y",
+        "{token: s3cr3t",
+        '{"token": "s3cr3t"',
+        "a: &s3cr3t b\nc: *other",
+        "- s3cr3t",
+        "s3cr3t",
+        "!!python/x s3cr3t",
+    ],
+)
+def test_a_kubeconfig_that_does_not_parse_is_not_quoted(text):
+    """It holds secrets, and the sentence goes to the log."""
+    with pytest.raises(UserError) as refused:
+        read_document(text, "The kubeconfig")
+
+    assert "s3cr3t" not in str(refused.value)
+    assert "The kubeconfig" in str(refused.value)
+
+
+def test_json_needs_no_yaml(monkeypatch):
+    """A runner without PyYAML that gets JSON never notices."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+
+    assert {"a": 1} == read_document('{"a": 1}', "It")
+    with pytest.raises(UserError, match="It is YAML, and this Python has no PyYAML: install the package"):
+        read_document("a: 1", "It")
+
+
+def test_empty_documents_do_not_count():
+    """Files often begin or end with a separator."""
+    assert ({"a": 1}, {"b": 2}) == read_documents("---\na: 1\n---\n---\nb: 2\n...\n", "It")
+
+
+def test_a_signature_is_never_shown():
+    """Values that carry secrets print without them."""
+    target = Target(server="https://x", token="s3cr3t", password="s3cr3t", key=b"s3cr3t")
+    credentials = Credentials(target)
+
+    assert "Bearer s3cr3t" == credentials.signature().authorization
+    assert "s3cr3t" not in f"{target}{target!r}{credentials.signature()!r}"
+
+
+def test_a_password_becomes_basic_authorization():
+    """Old, and still in use."""
+    target = Target(server="https://x", username="me", password="word")
+
+    assert f"Basic {b64('me:word')}" == Credentials(target).signature().authorization
+
+
+def test_a_token_file_is_read_again(tmp_path: Path):
+    """Projected service account tokens are replaced every hour."""
+    now = [0.0]
+    (tmp_path / "token").write_text("one\n")
+    credentials = Credentials(Target(server="https://x", token_file=tmp_path / "token"), clock=lambda: now[0])
+    first = credentials.signature()
+
+    (tmp_path / "token").write_text("two\n")
+    now[0] = 61.0
+
+    assert ("Bearer one", "Bearer two") == (first.authorization, credentials.signature().authorization)
+
+
+def plugin(tmp_path: Path, body: str, **extra: object) -> Target:
+    """A kubeconfig with an exec plugin that is this shell script, beside it."""
+    script = tmp_path / "login"
+    script.write_text(f"#!/bin/sh\n{body}\n")
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    entry = {"command": "./login", "apiVersion": "client.authentication.k8s.io/v1", **extra}
+    return parse(config(user={"exec": entry}), folder=tmp_path)
+
+
+def answer(token: str, expiry: str = "") -> str:
+    status = {"token": token, **({"expirationTimestamp": expiry} if expiry else {})}
+    return json.dumps({"kind": "ExecCredential", "status": status})
+
+
+def test_a_plugin_gets_its_arguments_and_the_protocol(tmp_path: Path):
+    """Every managed cluster signs in this way."""
+    body = 'printf %s "$1 $REGION $KUBERNETES_EXEC_INFO" > seen\necho \'' + answer("abc") + "'"
+    target = plugin(tmp_path, f"cd {tmp_path}\n{body}", args=["x"], env=[{"name": "REGION", "value": "eu"}])
+
+    assert "Bearer abc" == Credentials(target).signature().authorization
+    words = (tmp_path / "seen").read_text()
+    assert words.startswith("x eu {")
+    assert {"interactive": False} == json.loads(words[5:])["spec"]
+
+
+def test_an_expired_answer_is_asked_for_again_and_a_refusal_at_most_once_a_minute(tmp_path: Path):
+    """Cloud tokens live minutes; agents run for an hour."""
+    now = [0.0]
+    count = f"cd {tmp_path}\necho x >> count\n"
+    target = plugin(tmp_path, f"{count}echo '{answer('abc', '2020-01-01T00:00:00Z')}'")
+    credentials = Credentials(target, clock=lambda: now[0])
+
+    def runs() -> int:
+        credentials.signature()
+        return len((tmp_path / "count").read_text().split())
+
+    first, again = runs(), runs()
+    now[0] = 2.0
+    expired = runs()
+    assert (1, 1, 2) == (first, again, expired)
+    assert (True, False) == (credentials.refresh(), credentials.refresh())
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "sentence"),
+    [
+        ("echo 'no session' >&2; exit 3", Unauthorized, "failed with code 3: no session"),
+        ("echo hello", Unauthorized, "printed no ExecCredential with a status"),
+        ("echo '{\"status\": {}}'", Unauthorized, "printed no ExecCredential with a status"),
+    ],
+)
+def test_a_plugin_that_fails_says_why(tmp_path: Path, body, error, sentence):
+    """Its own last words are the remedy."""
+    with pytest.raises(error) as refused:
+        Credentials(plugin(tmp_path, body)).signature()
+
+    assert sentence in str(refused.value)
+
+
+def test_a_plugin_that_is_missing_is_named_with_its_hint(tmp_path: Path):
+    """The kubeconfig's author wrote how to install it."""
+    entry = {
+        "command": "no-such-login",
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "installHint": "run: install-login",
+    }
+    target = parse(config(user={"exec": entry}), folder=tmp_path)
+
+    with pytest.raises(UserError, match="'no-such-login' is not on this runner: run: install-login"):
+        Credentials(target).signature()
