@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
@@ -15,7 +15,7 @@ from typing import Any
 
 from kelos.action.api.client import Api
 from kelos.action.follow import Post, Signalled
-from kelos.api.kinds import TASK
+from kelos.api.kinds import TASK, Manifest
 from kelos.api.names import ANNOTATION_CANCEL, ANNOTATION_LEASE
 from kelos.errors import Conflict, KelosError, NotFound
 
@@ -40,6 +40,42 @@ class Handle:
     on_cancel: str = "cancel"
     by: str = ""
     is_over: bool = False
+
+
+class Hold:
+    """Our grip on one Task: how to end it, and the note that tells the reaper whether it still must."""
+
+    def __init__(self, api: Api, handle: Handle, path: Path) -> None:
+        self._api = api
+        self._path = path
+        self.handle = handle
+        save_handle(path, handle)
+
+    def identify(self, task: Manifest) -> None:
+        """The create was answered: from now on the uid keeps us off another Task of that name."""
+        metadata = task["metadata"]
+        self._become(replace(self.handle, name=str(metadata["name"]), uid=str(metadata.get("uid") or "")))
+
+    def let_go(self) -> None:
+        """Nothing is left that the reaper would have to end."""
+        self._become(replace(self.handle, is_over=True))
+
+    def end(self, why: str) -> bool:
+        """Ask for the Task's end, and let go of it when that was heard."""
+        is_ended = end_task(self._api, self.handle, why)
+        if is_ended:
+            self.let_go()
+        return is_ended
+
+    def detach(self) -> None:
+        """Let the Task go on without us, and without the lease that we would have to renew."""
+        self.let_go()
+        patch = _patch(self.handle, {ANNOTATION_LEASE: None})
+        self._api.patch(TASK, self.handle.namespace, self.handle.name, patch)
+
+    def _become(self, handle: Handle) -> None:
+        self.handle = handle
+        save_handle(self._path, handle)
 
 
 def catch_signals(post: Post) -> None:
@@ -84,11 +120,6 @@ def keep_lease(api: Api, handle: Handle, *, value: Callable[[int], str], seconds
             return
         except KelosError:
             continue
-
-
-def drop_lease(api: Api, handle: Handle) -> None:
-    """Let the Task go on without us."""
-    api.patch(TASK, handle.namespace, handle.name, _patch(handle, {ANNOTATION_LEASE: None}))
 
 
 def save_handle(path: Path, handle: Handle) -> None:

@@ -87,6 +87,15 @@ def interrupted(name: str, *, is_cancelled: bool, policy: str) -> Ending:
     return Ending(conclusion=Conclusion.CANCELLED, reason=Reason.CANCELLED.kebab, exit_code=130, message=message)
 
 
+def too_late(late: ClientReason, name: str, *, news: str, then: str) -> Ending:
+    """The ending when the step waits no longer; `then` says what becomes of the Task."""
+    if late is ClientReason.CONTROLLER_UNRESPONSIVE:
+        problem = f"Nobody has taken up Task '{name}' for a minute: check that the Kelos controller runs"
+    else:
+        problem = f"Task '{name}' has not ended in the time that `wait-timeout` allows (now {news or 'new'})"
+    return client_ending(late, f"{problem}; it {then}")
+
+
 def gone(task: Manifest, *, replaced: bool, required: tuple[str, ...] = ()) -> Ending:
     """The ending when the Task is not there any more: what it last said counts, if that was an end."""
     name = name_of(task)

@@ -16,7 +16,6 @@ from kelos.action.api.patience import Patience
 from kelos.action.conclusion import (
     Conclusion,
     Ending,
-    client_ending,
     conclude,
     gone,
     interrupted,
@@ -24,6 +23,7 @@ from kelos.action.conclusion import (
     name_of,
     phase_of,
     status_of,
+    too_late,
 )
 from kelos.action.follow import Broken, Created, Event, Follower, LogLine, LogsOver, Seen, Signalled, Vanished, Warned
 from kelos.action.inputs import ActionInputs, Workflow
@@ -62,12 +62,13 @@ class Step:
         self._pods: SimpleQueue[str | None] = SimpleQueue()
         self._stop = threading.Event()
         self._namespace = str(manifest["metadata"]["namespace"])
-        self._handle = cancel.Handle(
+        handle = cancel.Handle(
             namespace=self._namespace,
             name=name_of(manifest),
             on_cancel=inputs.on_cancel,
             by=f"the workflow run {workflow.url}" if workflow.url else "kelos-action",
         )
+        self._hold = cancel.Hold(around.api, handle, around.folder / "task.json")
         self._has_logs = False
         self._news = ""
         self._pod = ""
@@ -86,7 +87,6 @@ class Step:
     def run(self) -> Ending:
         """Submit, follow, conclude. Whatever happens, an Ending comes back."""
         cancel.catch_signals(self._events.put)
-        self._save()
         self._start(self._submit_and_follow)
         ending = self._loop()
         self._stop.set()
@@ -132,11 +132,11 @@ class Step:
             case Seen(task=task):
                 return self._saw(task)
             case Vanished(task=task, is_replaced=is_replaced):
-                self._over()
+                self._hold.let_go()
                 return gone(task, replaced=is_replaced, required=self._inputs.require_results)
             case Broken(error=error):
                 if self.created is None:
-                    self._over()
+                    self._hold.let_go()
                 return submit.refused(error, namespace=self._namespace, server=self._around.api.target.server)
             case Signalled():
                 return self._interrupt()
@@ -148,7 +148,7 @@ class Step:
         self._identify(task, is_new)
         self._say(f"{'created' if is_new else 'found: it was created before'} in namespace '{self._namespace}'", task)
         if not self._inputs.wait:
-            self._over()
+            self._hold.let_go()
             message = f"Task '{name_of(task)}' was submitted and goes on by itself, as `wait: false` asks"
             return Ending(conclusion=Conclusion.DETACHED, message=message)
         if self._inputs.on_cancel == "cancel" and self._inputs.lease:
@@ -160,8 +160,7 @@ class Step:
 
     def _identify(self, task: Manifest, is_new: bool) -> None:
         self.task, self.created = task, is_new
-        self._handle = replace(self._handle, name=name_of(task), uid=str(task["metadata"].get("uid") or ""))
-        self._save()
+        self._hold.identify(task)
         self._around.started(task, is_new)
 
     def _saw(self, task: Manifest) -> Ending | None:
@@ -183,7 +182,7 @@ class Step:
 
     def _finish(self, ending: Ending) -> Ending:
         """The Task is over: wait a moment for late results and for the rest of the log."""
-        self._over()
+        self._hold.let_go()
         self._pods.put(None)
         began = self._around.clock()
         while not (is_settled(self.task) and not self._has_logs):
@@ -204,19 +203,16 @@ class Step:
         self._stop.set()
         policy = self._inputs.on_cancel
         if policy == "detach":
-            self._over()
-            return interrupted(self._handle.name, is_cancelled=False, policy=policy)
-        is_cancelled = self._was_refused() or cancel.end_task(
-            self._around.api, self._handle, "the workflow run was cancelled"
-        )
-        if is_cancelled:
-            self._over()
-        return interrupted(self._handle.name, is_cancelled=is_cancelled, policy=policy)
+            self._hold.let_go()
+            is_ended = False
+        else:
+            is_ended = self._was_refused() or self._hold.end("the workflow run was cancelled")
+        return interrupted(self._hold.handle.name, is_cancelled=is_ended, policy=policy)
 
     def _was_refused(self) -> bool:
         """Whether no Task came of it. A POST on its way usually answers at once, and then the uid is known."""
         until = self._around.clock() + IN_FLIGHT_SECONDS
-        while not self._handle.uid and (left := until - self._around.clock()) > 0:
+        while not self._hold.handle.uid and (left := until - self._around.clock()) > 0:
             try:
                 event = self._events.get(timeout=left)
             except Empty:
@@ -228,24 +224,17 @@ class Step:
         return False
 
     def _too_late(self, late: ClientReason) -> Ending:
-        name = self._handle.name
-        if late is ClientReason.CONTROLLER_UNRESPONSIVE:
-            problem = f"Nobody has taken up Task '{name}' for a minute: check that the Kelos controller runs"
-            wants_end = self._inputs.on_cancel != "detach"
+        is_theirs = late is ClientReason.WAIT_TIMEOUT
+        keeps = self._inputs.on_timeout == "detach" if is_theirs else self._inputs.on_cancel == "detach"
+        if not keeps:
+            then = "was cancelled" if self._hold.end("the workflow step stopped waiting") else "could not be cancelled"
         else:
-            problem = f"Task '{name}' has not ended in the time that `wait-timeout` allows (now {self._news or 'new'})"
-            wants_end = self._inputs.on_timeout == "cancel"
-        if wants_end:
-            is_ended = cancel.end_task(self._around.api, self._handle, "the workflow step stopped waiting")
-            if is_ended:
-                self._over()
-            return client_ending(late, f"{problem}; it {'was' if is_ended else 'could not be'} cancelled")
-        self._over()
-        try:
-            cancel.drop_lease(self._around.api, self._handle)
-        except KelosError as error:
-            return client_ending(late, f"{problem}; it may be cancelled when its lease lapses, because: {error}")
-        return client_ending(late, f"{problem}; it goes on in the cluster")
+            then = "goes on in the cluster"
+            try:
+                self._hold.detach()
+            except KelosError as error:
+                then = f"may be cancelled when its lease lapses, because: {error}"
+        return too_late(late, self._hold.handle.name, news=self._news, then=then)
 
     def _log(self, event: Event) -> None:
         match event:
@@ -275,7 +264,7 @@ class Step:
         seconds = self._inputs.lease
         cancel.keep_lease(
             self._around.api,
-            self._handle,
+            self._hold.handle,
             value=lambda count: submit.lease(self._workflow, count, seconds),
             seconds=seconds,
             stop=self._stop,
@@ -289,14 +278,6 @@ class Step:
     def _say(self, text: str, task: Manifest | None = None) -> None:
         self._around.console.say(f"Task '{name_of(task or self.task)}' {text}")
         self._limits.told(self._around.clock())
-
-    def _over(self) -> None:
-        """Nothing is left that the reaper would have to end."""
-        self._handle = replace(self._handle, is_over=True)
-        self._save()
-
-    def _save(self) -> None:
-        cancel.save_handle(self._around.folder / "task.json", self._handle)
 
     def _start(self, body: Callable[[], None]) -> None:
         threading.Thread(target=body, daemon=True).start()
