@@ -1,8 +1,10 @@
-"""What a command works with: flags before the config file before defaults, and the way to the cluster."""
+"""What a command works with: flags before the config file before defaults, and the way to the cluster.
+
+Imports are late here: a command pays for what it uses.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -13,10 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from kelos.cli.config import Config, load_config
-from kelos.cluster.kubeconfig import ClusterAccess, load_access
-
 if TYPE_CHECKING:
+    from kelos.cli.config import Config
+    from kelos.cluster.access import ClusterAccess
     from kelos.cluster.client import HttpCluster
 
 Result = TypeVar("Result")
@@ -40,10 +41,14 @@ class Context:
 
     @cached_property
     def config(self) -> Config:
+        from kelos.cli.config import load_config
+
         return load_config(self.config_file, is_required=self.config_path is not None)
 
     @cached_property
     def access(self) -> ClusterAccess:
+        from kelos.cluster.kubeconfig import load_access
+
         return load_access(kubeconfig=self.kubeconfig, context=self.kube_context)
 
     @property
@@ -65,6 +70,8 @@ class Context:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a command's asynchronous part; Ctrl-C ends it."""
+        import asyncio
+
         try:
             return asyncio.run(work)
         except KeyboardInterrupt:
