@@ -125,7 +125,7 @@ class Range:
     def _elements(self, run: Run, value: Value) -> Iterable[tuple[Value, Value]]:
         """What there is to visit: pairs of index or key, and element."""
         if isinstance(value, dict):
-            run.budget.read(len(value))
+            run.budget.spend(len(value))  # for sorting them
             return sorted_items(value)
         if isinstance(value, list):
             return enumerate(value)

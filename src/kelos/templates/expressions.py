@@ -11,6 +11,10 @@ from kelos.templates.run import Run
 from kelos.templates.values import NOTHING, StringMap, Value, admit, is_true, type_name
 
 
+# A chain of names longer than people write is paid for.
+_FREE_NAMES = 8
+
+
 class Operand(Protocol):
     """Anything that may be an argument or the first word of a command."""
 
@@ -106,10 +110,11 @@ class Variable:
         return _walk(run, self.at, value, self.names, has_arguments=bool(arguments or piped))
 
     def _value(self, run: Run) -> Value:
-        if not run.variables.has(self.name):
+        try:
+            return run.variables.get(self.name)
+        except LookupError:
             run.at = self.at
-            raise run.fault(f"undefined variable {self.name}")
-        return run.variables.get(self.name)
+            raise run.fault(f"undefined variable {self.name}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +226,8 @@ def _first_decisive(
 def _walk(run: Run, at: int, value: Value, names: tuple[str, ...], *, has_arguments: bool = False) -> Value:
     """Follow names into nested maps. Arguments are refused by the last map only, as in Go."""
     last = len(names) - 1
+    if last > _FREE_NAMES:
+        run.budget.spend(last)
     for index, name in enumerate(names):
         if isinstance(value, dict):
             if has_arguments and index == last:

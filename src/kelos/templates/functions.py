@@ -39,6 +39,8 @@ class Function:
 
 def printed(run: Run, value: Value) -> str:
     """The value as an action writes it."""
+    if type(value) is int:
+        return str(value)
     return "<no value>" if value is NOTHING or value is None else print_plain(run.budget, (value,))
 
 
@@ -62,6 +64,7 @@ def _escaping(escape: Callable[[str], str]) -> Apply:
         shown = ["<no value>" if value is NOTHING or value is None else value for value in values]
         text = escape(print_plain(run.budget, shown))
         run.budget.hold(len(text))
+        run.budget.read(len(text))
         return text
 
     return apply

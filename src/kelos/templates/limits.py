@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Work on long text is charged like this many characters to a step.
-CHARACTERS_PER_STEP = 64
+CHARACTERS_PER_STEP = 32
 
 
 class LimitExceeded(Exception):
@@ -16,7 +16,7 @@ class LimitExceeded(Exception):
 class Limits:
     """Upper bounds for one rendering."""
 
-    steps: int = 1_000_000
+    steps: int = 300_000  # about a second
     depth: int = 200  # open blocks and template calls, one inside the other
     output_bytes: int = 4 * 1024 * 1024
 

@@ -41,7 +41,7 @@ class Variables:
         return bool(self._values.get(name))
 
     def get(self, name: str) -> Value:
-        """The value of the latest declaration."""
+        """The value of the latest declaration; LookupError when there is none."""
         return self._values[name][-1]
 
     def assign(self, name: str, value: Value) -> None:

@@ -16,7 +16,7 @@ _FLAGS = {"#": "sharp", "0": "zero", "+": "plus", "-": "minus", " ": "space"}
 
 def print_formatted(budget: Budget, text: str, values: Sequence[Value]) -> str:
     """The text with its directives replaced by the values."""
-    reader = _Format(Printer(budget), text, values)
+    reader = _Format(budget, text, values)
     reader.read()
     return reader.printer.text()
 
@@ -24,8 +24,9 @@ def print_formatted(budget: Budget, text: str, values: Sequence[Value]) -> str:
 class _Format:
     """A position in a format and among its arguments."""
 
-    def __init__(self, printer: Printer, text: str, values: Sequence[Value]) -> None:
-        self.printer = printer
+    def __init__(self, budget: Budget, text: str, values: Sequence[Value]) -> None:
+        self.budget = budget
+        self.printer = Printer(budget)
         self.text = text
         self.at = 0
         self.values = values
@@ -48,6 +49,7 @@ class _Format:
             self._left_over()
 
     def _directive(self) -> None:
+        self.budget.spend(1)
         self.index_is_good = True
         flags = self._flags()
         self._explicit_index()

@@ -26,8 +26,8 @@ _INTEGER = re.compile(
     r"[+-]?(?:0[xX](?P<hex>[0-9a-fA-F_]+)|0[bB](?P<bin>[01_]+)|0[oO]?(?P<oct>[0-7_]+)|(?P<dec>[0-9_]+))"
 )
 _BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
-_DECIMAL_FLOAT = re.compile(r"[+-]?(?=[0-9_]*\.?[0-9])[0-9_]*\.?[0-9_]*(?:[eE][+-]?[0-9][0-9_]*)?")
-_HEX_FLOAT = re.compile(r"[+-]?0[xX](?=[0-9a-fA-F_.])[0-9a-fA-F_]*\.?[0-9a-fA-F_]*[pP][+-]?[0-9][0-9_]*")
+_DECIMAL_FLOAT = re.compile(r"[+-]?(?=[0-9_]*\.?[0-9])[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9][0-9_]*)?")
+_HEX_FLOAT = re.compile(r"[+-]?0[xX](?=[0-9a-fA-F_.])[0-9a-fA-F_]*(?:\.[0-9a-fA-F_]*)?[pP][+-]?[0-9][0-9_]*")
 _PREFIX = re.compile(r"[+-]?0[bBoOxX]")
 _STRAY_UNDERSCORE = re.compile(r"(?<![0-9])_|_(?![0-9])")
 _STRAY_HEX_UNDERSCORE = re.compile(r"(?<![0-9a-fA-F])_|_(?![0-9a-fA-F])")
