@@ -1,0 +1,154 @@
+"""The token goes to the Workspace's host, and nowhere else."""
+
+import os
+import subprocess
+
+import pytest
+
+from fakes.git_server import GitServer
+from kelos.api.reasons import Reason
+from kelos.runner.preparation.helper import as_arguments, helper_settings
+
+
+def fill(pod, url, **env):
+    """What git would send to this URL from inside the checkout."""
+    done = subprocess.run(
+        ("git", "credential", "fill"),
+        input=f"url={url}\n\n".encode(),
+        cwd=pod.checkout,
+        env={**pod.environment(), "GIT_TERMINAL_PROMPT": "0", **env},
+        capture_output=True,
+        timeout=30,
+    )
+    return dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
+
+
+@pytest.fixture
+def prepared(host, pod):
+    pod.give_token(host.password)
+    assert 0 == pod.prepare(KELOS_REPO=host.url("team/app")).exit_code
+    return pod
+
+
+def test_the_token_opens_its_own_host(host, prepared):
+    assert {("x-access-token", host.password)} == set(host.logins)
+    assert host.password == fill(prepared, host.url("team/app"))["password"]
+
+
+@pytest.mark.parametrize("url", ["https://{host}/team/app.git", "http://localhost:{port}/x", "https://github.com/a/b"])
+def test_no_other_host_or_protocol_gets_it(host, prepared, url):
+    """Redirects, submodules and remotes of a hostile repository lead anywhere."""
+    port = host.host.partition(":")[2]
+
+    assert "password" not in fill(prepared, url.format(host=host.host, port=port))
+
+
+def test_a_redirect_to_another_host_gets_no_token(tmp_path, host, pod):
+    """git follows the first redirect and asks for credentials again."""
+    pod.give_token("tok-for-the-front")
+    with GitServer(tmp_path / "front", moved_to=f"http://{host.host}") as front:
+        ran = pod.prepare(KELOS_REPO=front.url("team/app"))
+
+    assert Reason.CLONE_FAILED is ran.outcome.reason
+    assert "refused the credentials" in ran.outcome.message
+    assert [] == host.logins
+
+
+def test_the_token_is_written_nowhere(host, prepared):
+    """Not into the checkout's configuration, not into a message."""
+    for folder, _, names in os.walk(prepared.checkout):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as stream:
+                assert host.password.encode() not in stream.read(), name
+
+
+def test_the_token_is_read_anew_each_time(host, prepared):
+    """Installation tokens are replaced while the agent runs."""
+    prepared.give_token("tok-new")
+
+    assert "tok-new" == fill(prepared, host.url("team/app"))["password"]
+
+
+def test_without_the_file_the_variable_counts(host, prepared):
+    env = {"KELOS_GITHUB_TOKEN_FILE": "", "GITHUB_TOKEN": "tok-env"}
+
+    assert "tok-env" == fill(prepared, host.url("team/app"), **env)["password"]
+
+
+def test_a_user_name_in_the_url_wins(tmp_path, pod):
+    """Other forges want the owner of the token."""
+    with GitServer(tmp_path / "forge", password="tok-forge", user="bot") as forge:
+        forge.create("team/app")
+        pod.give_token("tok-forge")
+
+        assert 0 == pod.prepare(KELOS_REPO=forge.url("team/app", user="bot")).exit_code
+        assert ("bot", "tok-forge") in forge.logins
+        assert {"bot"} == {user for user, _ in forge.logins}
+
+
+def test_helpers_of_the_user_are_not_asked(host, pod):
+    """A helper of the machine would hand out somebody else's token, or block on a question."""
+    (pod.home / ".gitconfig").write_text(f"[credential]\n\thelper = !touch {pod.root}/asked;\n")
+    pod.give_token("wrong-token")
+
+    pod.prepare(KELOS_REPO=host.url("team/app"))
+
+    assert not (pod.root / "asked").exists()
+
+
+def test_a_wrong_token_is_told_without_it(host, pod):
+    pod.give_token("tok-wrong-4711")
+
+    ran = pod.prepare(KELOS_REPO=host.url("team/app", user="bot"))
+
+    assert (83, Reason.CLONE_FAILED) == (ran.exit_code, ran.outcome.reason)
+    assert f"Repository 'http://{host.host}/team/app.git' refused the credentials" in ran.outcome.message
+    assert "tok-wrong" not in ran.stderr + ran.document
+    assert "bot" not in ran.document
+
+
+def test_a_missing_token_is_told(host, pod):
+    ran = pod.prepare(KELOS_REPO=host.url("team/app"))
+
+    assert "refused the credentials: check the Secret" in ran.outcome.message
+
+
+@pytest.mark.parametrize("repo", ["git@github.com:a/b.git", "ssh://git@github.com/a/b", "git://example.com/a/b"])
+def test_other_transports_have_no_helper(repo):
+    """A token in clear over git:// would be everybody's."""
+    assert [("credential.helper", "")] == helper_settings(repo)
+
+
+def answered(settings, **asked):
+    done = subprocess.run(
+        ("git", *as_arguments(settings), "credential", "fill"),
+        input="".join(f"{name}={value}\n" for name, value in asked.items()).encode() + b"\n",
+        env={"PATH": os.environ["PATH"], "GIT_TERMINAL_PROMPT": "0", "GITHUB_TOKEN": "tok-env", "HOME": "/nonexistent"},
+        capture_output=True,
+        timeout=30,
+    )
+    return dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("repo", "host"),
+    [
+        ("https://GitHub.com/a/b", "GitHub.com"),
+        ("https://github.com/a/b", "github.com"),
+        ("https://ghe.example:8443/a/b", "ghe.example:8443"),
+        ("https://u@ghe.example:443/a/b", "ghe.example:443"),
+        ("https://u@ghe.example:443/a/b", "ghe.example"),
+    ],
+)
+def test_a_host_is_known_however_it_is_spelled(repo, host):
+    assert "tok-env" == answered(helper_settings(repo), protocol="https", host=host, username="x")["password"]
+
+
+def test_a_token_file_with_quotes_in_its_path_is_data(tmp_path):
+    """Paths become words of a shell here."""
+    path = tmp_path / "it's; $(touch pwned)"
+    path.write_text("tok-file\n")
+
+    settings = helper_settings("https://github.com/a/b", str(path))
+
+    assert "tok-file" == answered(settings, protocol="https", host="github.com", username="x")["password"]

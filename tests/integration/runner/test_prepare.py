@@ -1,0 +1,274 @@
+"""The checkout an agent finds, and what people read when there is none."""
+
+import subprocess
+
+import pytest
+
+from fakes.git_server import git
+from kelos.api.reasons import Reason
+
+
+@pytest.fixture
+def work(open_host, tmp_path):
+    """Somebody else's clone, to push from."""
+    folder = tmp_path / "work"
+    git("clone", "--quiet", str(open_host.bare("team/app")), str(folder), cwd=tmp_path)
+    return folder
+
+
+def commit(folder, text):
+    (folder / "README.md").write_text(text)
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "-m", text, cwd=folder)
+    return git("rev-parse", "HEAD", cwd=folder)
+
+
+def head(pod):
+    return git("rev-parse", "HEAD", cwd=pod.checkout)
+
+
+def branch(pod):
+    return git("branch", "--show-current", cwd=pod.checkout)
+
+
+def test_the_default_branch_at_depth_one(open_host, pod):
+    """With all branch tips, an identity to commit with, and where HEAD of origin points."""
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    assert (0, "") == (ran.exit_code, ran.document)
+    assert "main" == branch(pod)
+    assert "1" == git("rev-list", "--count", "HEAD", cwd=pod.checkout)
+    assert "kelos@users.noreply.github.com" == git("config", "--local", "user.email", cwd=pod.checkout)
+    assert "refs/remotes/origin/main" == git("symbolic-ref", "refs/remotes/origin/HEAD", cwd=pod.checkout)
+
+
+def test_the_identity_of_the_workspace(open_host, pod):
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_GIT_USER_NAME="Ada", KELOS_GIT_USER_EMAIL="ada@example.com")
+
+    assert "Ada" == git("config", "--local", "user.name", cwd=pod.checkout)
+    assert "ada@example.com" == git("config", "--local", "user.email", cwd=pod.checkout)
+
+
+@pytest.mark.parametrize("prefix", ["", "refs/heads/"])
+def test_a_branch(open_host, work, pod, prefix):
+    git("checkout", "--quiet", "-b", "release/1", cwd=work)
+    wanted = commit(work, "on the branch")
+    git("push", "--quiet", "origin", "release/1", cwd=work)
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF=f"{prefix}release/1").exit_code
+    assert ("release/1", wanted) == (branch(pod), head(pod))
+
+
+def test_a_tag(open_host, work, pod):
+    wanted = git("rev-parse", "HEAD~1", cwd=work)
+    git("tag", "-a", "-m", "one", "v1", wanted, cwd=work)
+    git("push", "--quiet", "origin", "v1", cwd=work)
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF="v1").exit_code
+    assert ("", wanted) == (branch(pod), head(pod))
+
+
+@pytest.mark.parametrize("length", [40, 8])
+def test_a_commit_long_or_short(open_host, work, pod, length):
+    """The reference knows whole hashes only."""
+    wanted = git("rev-parse", "HEAD~1", cwd=work)
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF=wanted[:length]).exit_code
+    assert wanted == head(pod)
+
+
+def test_another_ref_by_its_full_name(open_host, work, pod):
+    """The head of a pull request, for one."""
+    wanted = commit(work, "proposed")
+    git("push", "--quiet", "origin", "HEAD:refs/pull/7/head", cwd=work)
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF="refs/pull/7/head").exit_code
+    assert wanted == head(pod)
+
+
+def test_an_empty_repository(open_host, pod):
+    """The first Task of a project writes its first commit."""
+    open_host.create("team/new", commits=0)
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/new"), KELOS_BRANCH="main").exit_code
+    assert "main" == branch(pod)
+
+
+def test_a_new_branch_starts_at_the_ref(open_host, work, pod):
+    git("checkout", "--quiet", "-b", "base", cwd=work)
+    wanted = commit(work, "base")
+    git("push", "--quiet", "origin", "base", cwd=work)
+
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF="base", KELOS_BRANCH="kelos/new")
+
+    assert ("kelos/new", wanted) == (branch(pod), head(pod))
+
+
+def test_a_branch_of_origin_is_continued(open_host, work, pod):
+    """The second Task of a pipeline goes on where the first one pushed."""
+    git("checkout", "--quiet", "-b", "kelos/fix", cwd=work)
+    wanted = commit(work, "first step")
+    git("push", "--quiet", "origin", "kelos/fix", cwd=work)
+
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_BRANCH="kelos/fix")
+
+    assert ("kelos/fix", wanted) == (branch(pod), head(pod))
+    assert "origin/kelos/fix" == git("rev-parse", "--abbrev-ref", "@{upstream}", cwd=pod.checkout)
+
+
+def test_a_branch_whose_name_ends_like_another_one(open_host, work, pod):
+    """git's pattern would find `team/fix` for `fix`."""
+    git("push", "--quiet", "origin", "HEAD:refs/heads/team/refs/heads/fix", cwd=work)
+
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_BRANCH="fix")
+
+    assert "fix" == branch(pod)
+
+
+def test_preparing_again_moves_on(open_host, work, pod):
+    """A persistent checkout, or a container that is started twice: leftovers go, caches stay, new commits come."""
+    (work / ".gitignore").write_text("cache/\n")
+    commit(work, "ignore")
+    git("push", "--quiet", "origin", "main", cwd=work)
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    (pod.checkout / "README.md").write_text("half done")
+    (pod.checkout / "junk.txt").write_text("x")
+    (pod.checkout / "cache").mkdir()
+    (pod.checkout / "cache" / "big").write_text("x")
+    (pod.checkout / ".git" / "index.lock").write_text("")
+    wanted = commit(work, "newer")
+    git("push", "--quiet", "origin", "main", cwd=work)
+
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    assert (0, wanted) == (ran.exit_code, head(pod))
+    assert "" == git("status", "--porcelain", cwd=pod.checkout)
+    assert (pod.checkout / "cache" / "big").exists()
+
+
+def test_a_branch_that_cannot_be_fast_forwarded(open_host, work, pod):
+    """Commits are never thrown away to make it fit."""
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    commit(pod.checkout, "only here")
+    commit(work, "only there")
+    git("push", "--quiet", "origin", "main", cwd=work)
+
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    assert (83, Reason.CLONE_FAILED) == (ran.exit_code, ran.outcome.reason)
+    assert "Branch 'main'" in ran.outcome.message
+    assert "cannot be fast-forwarded" in ran.outcome.message
+
+
+def test_remotes_are_added_and_corrected(open_host, pod):
+    remotes = '[{"name": "upstream", "url": "https://example.com/%s.git"}]'
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REMOTES=remotes % "old")
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REMOTES=remotes % "new")
+
+    assert "https://example.com/new.git" == git("remote", "get-url", "upstream", cwd=pod.checkout)
+
+
+def test_submodules_when_asked(open_host, work, pod):
+    open_host.create("team/part")
+    git("submodule", "--quiet", "add", open_host.url("team/part"), "part", cwd=work)
+    git("commit", "--quiet", "-m", "part", cwd=work)
+    git("push", "--quiet", "origin", "main", cwd=work)
+
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    assert not (pod.checkout / "part" / "README.md").exists()
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_SUBMODULES="1").exit_code
+    assert (pod.checkout / "part" / "README.md").exists()
+
+
+def test_large_files_need_their_program(open_host, pod):
+    """Pointers in place of files would be a silent failure."""
+    pod.give_program("git-lfs", "import sys; sys.exit(1)\n")
+
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_LFS="1")
+
+    assert Reason.CLONE_FAILED is ran.outcome.reason
+    assert "has no git-lfs" in ran.outcome.message
+
+
+def test_large_files_are_pulled(open_host, pod):
+    pod.give_program(
+        "git-lfs", f"import sys; open({str(pod.root / 'lfs')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+    )
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_LFS="1").exit_code
+    assert "version\ninstall --local --skip-repo\npull\n" == (pod.root / "lfs").read_text()
+
+
+@pytest.mark.parametrize(
+    ("env", "reason", "words"),
+    [
+        ({"KELOS_REPO": "http://127.0.0.1:1/team/app.git"}, Reason.CLONE_FAILED, "cannot be reached"),
+        ({"KELOS_REPO": "{host}/team/none.git"}, Reason.CLONE_FAILED, "was not found"),
+        ({"KELOS_REF": "nosuch"}, Reason.CLONE_FAILED, "has no ref 'nosuch'"),
+        ({"KELOS_REF": "f" * 40}, Reason.CLONE_FAILED, f"has no ref '{'f' * 40}'"),
+        ({"KELOS_REF": "abcdef1"}, Reason.CLONE_FAILED, "has no ref 'abcdef1'"),
+        ({"KELOS_REF": "--upload-pack=touch x"}, Reason.CLONE_FAILED, "has no ref '--upload-pack=touch x'"),
+        ({"KELOS_REF": "a\nb"}, Reason.INVALID_SPEC, "Ref 'a?b'"),
+        ({"KELOS_BRANCH": "-x"}, Reason.INVALID_SPEC, "Branch '-x'"),
+        ({"KELOS_BRANCH": "a..b"}, Reason.INVALID_SPEC, "Branch 'a..b'"),
+        ({"KELOS_REPO": "ext::sh -c id"}, Reason.INVALID_SPEC, "is no address"),
+        ({"KELOS_REPO": "file:///etc"}, Reason.INVALID_SPEC, "is no address"),
+        ({"KELOS_REPO": "/etc"}, Reason.INVALID_SPEC, "is no address"),
+        ({"KELOS_REPO": "--upload-pack=x"}, Reason.INVALID_SPEC, "is no address"),
+        ({"KELOS_REPO": "ssh://-oProxyCommand=x/y"}, Reason.INVALID_SPEC, "is no address"),
+        ({"KELOS_REMOTES": '[{"name": "--x", "url": "https://a/b"}]'}, Reason.INVALID_SPEC, "'--x' is no name"),
+        ({"KELOS_REMOTES": '[{"name": "up", "url": "file:///x"}]'}, Reason.INVALID_SPEC, "remote 'up'"),
+        ({"KELOS_REMOTES": "{"}, Reason.INVALID_SPEC, "KELOS_REMOTES is not JSON"),
+    ],
+)
+def test_a_problem_is_one_sentence_with_its_reason(open_host, pod, env, reason, words):
+    """It names the object; nobody has to read a log of git."""
+    host = f"http://{open_host.host}"
+    ran = pod.prepare(
+        **{"KELOS_REPO": open_host.url("team/app")}
+        | {name: value.replace("{host}", host) for name, value in env.items()}
+    )
+
+    assert reason is ran.outcome.reason
+    assert words in ran.outcome.message
+    assert ran.outcome.message.isprintable()
+    assert ran.outcome.message in ran.stderr
+    assert {Reason.CLONE_FAILED: 83, Reason.INVALID_SPEC: 87}[reason] == ran.exit_code == ran.outcome.exit_code
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(open_host, pod):
+    pod.checkout.mkdir()
+    (pod.checkout / "precious").write_text("x")
+
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    assert Reason.CLONE_FAILED is ran.outcome.reason
+    assert (pod.checkout / "precious").exists()
+
+
+def test_hooks_of_a_persistent_checkout_do_not_run(open_host, pod):
+    """An earlier agent may have left some."""
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    hook = pod.checkout / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {pod.root}/ran\n")
+    hook.chmod(0o755)
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_BRANCH="x").exit_code
+    assert not (pod.root / "ran").exists()
+
+
+def test_without_a_workspace_there_is_nothing_to_clone(pod):
+    """A Task may have plugins only."""
+    ran = pod.prepare()
+
+    assert (0, "") == (ran.exit_code, ran.stderr)
+    assert not pod.checkout.exists()
+
+
+def test_git_itself_agrees(open_host, pod):
+    """A checkout that `git fsck` complains about would fail later, in the agent's hands."""
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    subprocess.run(("git", "fsck", "--strict"), cwd=pod.checkout, check=True, capture_output=True)
