@@ -100,9 +100,8 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> Refusal:
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", f'{subject} "{name}" is invalid: {text}', details)
 
 
-def invalid_options(options: str, field: str, why: str) -> Refusal:
-    cause = Cause(field=field, message=why)
-    text = f'{options}.meta.k8s.io "" is invalid: {field}: {why}'
+def invalid_options(options: str, cause: Cause) -> Refusal:
+    text = f'{options}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
     details = {"group": "meta.k8s.io", "kind": options, "causes": _causes([cause])}
     return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", text, details)
 
@@ -129,6 +128,11 @@ def too_large_version(asked: int, current: int) -> Refusal:
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
     details = {"causes": [cause], "retryAfterSeconds": 1}
     return Refusal(HTTPStatus.GATEWAY_TIMEOUT, "Timeout", text, details)
+
+
+def internal_error() -> Refusal:
+    text = "the server made a mistake; its log has the details"
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", text)
 
 
 def method_not_allowed() -> Refusal:

@@ -74,7 +74,8 @@ def _missing(schema: Manifest, steps: list[str]) -> str:
         properties = schema.get("properties")
         if schema.get("type") != "object" or schema.get("x-kubernetes-preserve-unknown-fields") or properties is None:
             return ""
-        if step not in properties and not (step.startswith("__") or step in ("metadata", "kind", "apiVersion")):
+        # What cannot be written as an identifier is escaped with double underscores.
+        if "__" not in step and step not in properties and step not in ("metadata", "kind", "apiVersion"):
             return step
         schema = properties.get(step) or {}
     return ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,10 +19,12 @@ from kelos.local.server.http.calls import Call, answer, read_body
 from kelos.local.server.http.negotiation import JSON, decode_body, wants_aggregated_discovery
 from kelos.local.server.http.paths import Target, parse_path
 from kelos.local.server.logs import LogReader
-from kelos.local.server.refusals import Refusal, method_not_allowed, unauthorized, unknown_path
+from kelos.local.server.refusals import Refusal, internal_error, method_not_allowed, unauthorized, unknown_path
 from kelos.local.server.verbs.plane import Plane
 from kelos.local.server.verbs.watching import Watches
 from kelos.local.store import encode
+
+log = logging.getLogger(__name__)
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _HEALTH = ("/healthz", "/readyz", "/livez")
@@ -47,11 +51,16 @@ class Door:
     watches: Watches
 
     async def answer(self, request: Request) -> Response:
-        """Every answer, refusals included."""
+        """Every answer, refusals and mistakes of ours included."""
+        answer: Refusal
         try:
             return await self._answer(request)
         except Refusal as refusal:
-            return Response(encode(refusal.status()), status_code=refusal.code, media_type=JSON)
+            answer = refusal
+        except Exception:
+            log.exception("Request failed", extra={"method": request.method, "path": request.url.path})
+            answer = internal_error()
+        return Response(encode(answer.status()), status_code=answer.code, media_type=JSON)
 
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
@@ -72,8 +81,7 @@ class Door:
         if kind := discovery.REVIEWS.get((target.group, target.version), {}).get(target.plural):
             if request.method != "POST":
                 raise method_not_allowed()
-            body = decode_body(await read_body(request), request.headers.get("content-type", ""))
-            return _json(reviews.review(kind, body), HTTPStatus.CREATED)
+            return _json(reviews.review(kind, await _question(request)), HTTPStatus.CREATED)
         resource = self.plane.registry.find(target.group, target.version, target.plural)
         return await answer(
             Call(
@@ -114,6 +122,12 @@ def application(door: Door) -> Starlette:
     app.state.watches = door.watches
     app.state.token = door.token
     return app
+
+
+async def _question(request: Request) -> Any:
+    """What a review asks; kubectl asks in protobuf, which needs no reading: the answer is always the same."""
+    raw, content_type = await read_body(request), request.headers.get("content-type", "")
+    return {} if content_type.endswith("protobuf") else decode_body(raw, content_type)
 
 
 def _found(document: Manifest | None) -> Response:

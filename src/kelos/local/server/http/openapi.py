@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from kelos.api.kinds import Manifest
+from kelos.local.server.builtin.fields import reachable, reference, schema_of
+from kelos.local.server.builtin.rules import BuiltInRules
 from kelos.local.server.http.discovery import group_versions
 from kelos.local.server.http.negotiation import JSON
 from kelos.local.server.refusals import not_acceptable, unknown_path
@@ -15,6 +17,8 @@ from kelos.local.server.registry import Registry
 from kelos.local.server.resources import Resource
 from kelos.local.store import encode
 
+# Raised when the documents of built-in kinds change: clients keep them by digest.
+FORMAT = 1
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "object", "additionalProperties": _TEXT}
@@ -68,7 +72,7 @@ def document(registry: Registry, group: str, version: str) -> Manifest:
     """The OpenAPI v3 document of one group and version."""
     resources = [each for each in registry.all() if (each.kind.group, each.kind.version) == (group, version)]
     paths: Manifest = {}
-    schemas: Manifest = {_META: _METADATA}
+    schemas: Manifest = {_META: _METADATA, **_types_of(resources)}
     for resource in resources:
         schemas[schema_name(resource)] = _schema(resource)
         schemas[f"{schema_name(resource)}List"] = _list_schema(resource)
@@ -86,9 +90,14 @@ def _index(registry: Registry) -> Manifest:
     paths = {}
     for group, version in group_versions(registry):
         place = _place(group, version)
-        digest = hashlib.sha256(encode(document(registry, group, version))).hexdigest()[:32]
-        paths[place] = {"serverRelativeURL": f"/openapi/v3/{place}?hash={digest}"}
+        paths[place] = {"serverRelativeURL": f"/openapi/v3/{place}?hash={_digest(registry, group, version)}"}
     return {"paths": paths}
+
+
+def _digest(registry: Registry, group: str, version: str) -> str:
+    """What changes whenever the document does; the built-in kinds never change while this program runs."""
+    own = [each.schema for each in registry.all() if (each.kind.group, each.kind.version) == (group, version)]
+    return hashlib.sha256(encode([FORMAT, *own])).hexdigest()[:32]
 
 
 def _place(group: str, version: str) -> str:
@@ -101,7 +110,7 @@ def _identity(resource: Resource) -> Manifest:
 
 
 def _schema(resource: Resource) -> Manifest:
-    schema = resource.schema or _open_schema(resource)
+    schema = _own_schema(resource)
     metadata = {
         "allOf": [{"$ref": f"#/components/schemas/{_META}"}],
         "default": {},
@@ -116,13 +125,24 @@ def _schema(resource: Resource) -> Manifest:
     return {**schema, "properties": properties, "x-kubernetes-group-version-kind": [_identity(resource)]}
 
 
-def _open_schema(resource: Resource) -> Manifest:
-    """What is said of built-in kinds: their parts, without the fields."""
-    parts: Manifest = {"spec": {"type": "object", "description": f"What is wished of the {resource.kind.kind}."}}
-    if resource.has_status:
-        parts["status"] = {"type": "object", "description": f"What was seen of the {resource.kind.kind}."}
+def _own_schema(resource: Resource) -> Manifest:
+    """The schema of a custom kind as its definition has it, of a built-in one from the table of fields."""
+    if resource.schema is not None:
+        return resource.schema
     described = f"{resource.kind.kind} is a kind that every Kubernetes cluster has."
-    return {"type": "object", "description": described, "properties": parts}
+    fields = schema_of(resource.rules.type_name) if isinstance(resource.rules, BuiltInRules) else {"type": "object"}
+    return {**fields, "description": described}
+
+
+def _types_of(resources: list[Resource]) -> Manifest:
+    """The schemas of all types that the built-in kinds among these refer to."""
+    names = {
+        name
+        for resource in resources
+        if isinstance(resource.rules, BuiltInRules)
+        for name in reachable(resource.rules.type_name)
+    }
+    return {reference(name): schema_of(name) for name in sorted(names - {"ObjectMeta"})}
 
 
 def _list_schema(resource: Resource) -> Manifest:

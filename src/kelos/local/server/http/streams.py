@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from http import HTTPStatus
 
@@ -40,13 +41,14 @@ def stream_watch(
     async def lines() -> AsyncIterator[bytes]:
         headed = True
         try:
-            async for batch in batches:
-                shown = [
-                    _line(resource, seen, form, include, plane.now(), headed and at == 0)
-                    for at, seen in enumerate(batch)
-                ]
-                headed = False
-                yield b"".join(shown)
+            async with aclosing(batches):
+                async for batch in batches:
+                    shown = [
+                        _line(resource, seen, form, include, plane.now(), headed and at == 0)
+                        for at, seen in enumerate(batch)
+                    ]
+                    headed = False
+                    yield b"".join(shown)
         except Refusal as refusal:
             yield encode({"type": "ERROR", "object": refusal.status()}) + b"\n"
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from kelos.api.kinds import Manifest
 from kelos.local.server.metadata import timestamp
-from kelos.local.server.refusals import bad_request, conflict, invalid_options
+from kelos.local.server.refusals import Cause, bad_request, conflict, invalid_options
 from kelos.local.server.resources import Resource
 from kelos.local.server.verbs.containers import contents, finish, is_container
 from kelos.local.server.verbs.options import Deleted, DeleteOptions, ListOptions
@@ -77,7 +77,8 @@ def _check(resource: Resource, entry: Entry, options: DeleteOptions) -> None:
     metadata = entry.manifest["metadata"]
     if options.propagation not in (None, "Background", *_FINALIZER_OF):
         why = f'Unsupported value: "{options.propagation}": supported values: "Background", "Foreground", "Orphan"'
-        raise invalid_options("DeleteOptions", "propagationPolicy", why)
+        cause = Cause(field="propagationPolicy", message=why, reason="FieldValueNotSupported")
+        raise invalid_options("DeleteOptions", cause)
     if options.grace_seconds is not None and options.grace_seconds < 0:
         raise bad_request("gracePeriodSeconds must be greater than or equal to 0")
     if options.uid and options.uid != metadata["uid"]:

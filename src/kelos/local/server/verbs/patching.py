@@ -121,7 +121,8 @@ def _before_first_apply(resource: Resource, live: Manifest) -> Owners:
 def _configuration(resource: Resource, name: str, body: object, subresource: str, options: WriteOptions) -> Manifest:
     """The applied wish, reduced to what this endpoint writes."""
     if not options.field_manager:
-        raise invalid_options("PatchOptions", "fieldManager", "Required value: is required for apply patch")
+        why = "Required value: is required for apply patch"
+        raise invalid_options("PatchOptions", Cause(field="fieldManager", message=why, reason="FieldValueRequired"))
     if not isinstance(body, dict) or not body.get("apiVersion") or not body.get("kind"):
         raise bad_request("an applied configuration must be an object with apiVersion and kind")
     if (body.get("metadata") or {}).get("name", name) != name:

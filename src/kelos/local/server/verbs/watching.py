@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from kelos.api.kinds import Manifest
 from kelos.cluster.protocol import ChangeType
-from kelos.local.server.refusals import expired, invalid_options, too_large_version
+from kelos.local.server.refusals import Cause, Refusal, expired, invalid_options, too_large_version
 from kelos.local.server.resources import Resource
 from kelos.local.server.verbs.options import ListOptions
 from kelos.local.server.verbs.plane import Plane
@@ -59,17 +60,22 @@ class Watches:
 
 def watch(
     plane: Plane, watches: Watches, resource: Resource, namespace: str | None, options: WatchOptions
-) -> AsyncIterator[list[Seen]]:
+) -> AsyncGenerator[list[Seen], None]:
     """Batches of events until the timeout. Bad options are refused now, versions once it is iterated."""
     selection = select(resource, options.labels, options.fields)
     parse_version(options.resource_version)
     if options.initial is not None and options.version_match != "NotOlderThan":
         why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        raise invalid_options("ListOptions", "resourceVersionMatch", why)
+        raise _refused_match(why)
     if options.initial is None and options.version_match:
         why = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        raise invalid_options("ListOptions", "resourceVersionMatch", why)
+        raise _refused_match(why)
     return _watch(plane, watches, resource, namespace, selection, options)
+
+
+def _refused_match(why: str) -> Refusal:
+    cause = Cause(field="resourceVersionMatch", message=why, reason="FieldValueForbidden")
+    return invalid_options("ListOptions", cause)
 
 
 async def _watch(
@@ -79,7 +85,7 @@ async def _watch(
     namespace: str | None,
     selection: Selection,
     options: WatchOptions,
-) -> AsyncIterator[list[Seen]]:
+) -> AsyncGenerator[list[Seen], None]:
     namespace = namespace if resource.kind.namespaced else None
     with plane.store.listening(resource.storage) as news:
         watches.news.add(news)
@@ -87,8 +93,10 @@ async def _watch(
             initial, version = _beginning(plane, resource, namespace, options)
             if initial:
                 yield initial
-            async for batch in _follow(plane, watches, resource, namespace, selection, options, version, news):
-                yield batch
+            batches = _follow(plane, watches, resource, namespace, selection, options, version, news)
+            async with aclosing(batches):
+                async for batch in batches:
+                    yield batch
         finally:
             watches.news.discard(news)
 
@@ -102,7 +110,7 @@ async def _follow(
     options: WatchOptions,
     version: int,
     news: asyncio.Event,
-) -> AsyncIterator[list[Seen]]:
+) -> AsyncGenerator[list[Seen], None]:
     clock = asyncio.get_running_loop().time
     deadline = clock() + options.timeout_seconds
     bookmark_at = _next_bookmark(clock(), deadline, options)
