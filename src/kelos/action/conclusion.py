@@ -54,6 +54,22 @@ CLIENT_ENDINGS: Mapping[ClientReason, tuple[Conclusion, int]] = {
 PATIENT_REASONS = (Reason.DEPENDENCY_UNFINISHED, Reason.BRANCH_HELD, Reason.CONCURRENCY_LIMIT)
 
 
+# A Succeeded Task may still carry one of these from its way there, where another controller wrote the status.
+PASSING_REASONS = (
+    *PATIENT_REASONS,
+    Reason.DEPENDENCY_MISSING,
+    Reason.BUDGET_EXCEEDED,
+    Reason.WORKSPACE_MISSING,
+    Reason.AGENT_CONFIG_MISSING,
+    Reason.SECRET_MISSING,
+    Reason.TOKEN_UNAVAILABLE,
+    Reason.POD_PENDING,
+    Reason.UNSCHEDULABLE,
+    Reason.IMAGE_PULL,
+    Reason.INITIALIZING,
+)
+
+
 def conclude(task: Manifest, *, required: tuple[str, ...] = ()) -> Ending | None:
     """The ending that the Task's status tells; None while it goes on."""
     phase = phase_of(task)
@@ -148,7 +164,7 @@ def name_of(task: Manifest) -> str:
 
 def _succeeded(task: Manifest, required: tuple[str, ...]) -> Ending:
     reason = reason_of(task)
-    if reason is not None:
+    if reason is not None and reason not in PASSING_REASONS:
         # A phase can be wrong where an agent was cut off and still ended with code 0; the reason is never softer.
         return Ending(
             conclusion=Conclusion.FAILURE,

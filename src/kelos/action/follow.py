@@ -72,7 +72,8 @@ class Signalled:
     number: int
 
 
-Event = Created | Seen | Vanished | Broken | LogLine | LogsOver | Warned | Signalled
+LogEvent = LogLine | LogsOver | Warned
+Event = Created | Seen | Vanished | Broken | Signalled | LogEvent
 Post = Callable[[Event], None]
 
 

@@ -8,6 +8,7 @@ import secrets
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from kelos.action import cancel, local, submit
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import Target, find_target, parse
-from kelos.action.conclusion import Conclusion, Ending
+from kelos.action.conclusion import Conclusion, Ending, client_ending
 from kelos.action.documents import read_documents
 from kelos.action.inputs import ActionInputs, Workflow, env_name, read_file, read_inputs, read_workflow
 from kelos.action.log.book import LogBook
@@ -29,6 +30,7 @@ from kelos.action.summary import summary_of, write_summary
 from kelos.agents.registry import reader_for
 from kelos.api.checks import check_namespace, check_prompt
 from kelos.api.kinds import TASK, Manifest
+from kelos.api.reasons import ClientReason
 from kelos.errors import KelosError
 
 
@@ -100,6 +102,10 @@ def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
             ending = _perform(inputs, read_workflow(env, run_id=secrets.token_hex(4)), doors, stack)
     except KelosError as error:
         ending = submit.refused(error, namespace=doors.namespace, server="The cluster")
+    except Exception as error:
+        console.group("Traceback", traceback.format_exc().splitlines())
+        message = f"The Action has a fault ({type(error).__name__}): report it with the traceback in the log"
+        ending = client_ending(ClientReason.API_ERROR, message)
     exit_code = ending.exit_code
     if ending.conclusion in (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED):
         console.say(ending.message)

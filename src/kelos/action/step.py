@@ -25,7 +25,19 @@ from kelos.action.conclusion import (
     status_of,
     too_late,
 )
-from kelos.action.follow import Broken, Created, Event, Follower, LogLine, LogsOver, Seen, Signalled, Vanished, Warned
+from kelos.action.follow import (
+    Broken,
+    Created,
+    Event,
+    Follower,
+    LogEvent,
+    LogLine,
+    LogsOver,
+    Seen,
+    Signalled,
+    Vanished,
+    Warned,
+)
 from kelos.action.inputs import ActionInputs, Workflow
 from kelos.action.limits import Limits, wait_seconds
 from kelos.action.log.book import LogBook
@@ -38,6 +50,7 @@ from kelos.errors import KelosError, Unavailable
 SETTLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
 IN_FLIGHT_SECONDS = 1.5
+LAST_RENEWAL_SECONDS = 10.0
 DETACHED_OUTAGE_SECONDS = 600.0
 
 
@@ -69,18 +82,20 @@ class Step:
             by=f"the workflow run {workflow.url}" if workflow.url else "kelos-action",
         )
         self._hold = cancel.Hold(around.api, handle, around.folder / "task.json")
+        self._lease: threading.Thread | None = None
         self._has_logs = False
         self._news = ""
         self._pod = ""
         self.task = manifest
         self.created: bool | None = None
+        self._began_at = around.clock()
         self._limits = Limits(
             wait_seconds=wait_seconds(
                 timeout=manifest["spec"].get("timeoutSeconds"),
                 start_timeout=manifest["spec"].get("startTimeoutSeconds"),
                 wait_timeout=inputs.wait_timeout,
             ),
-            began_at=around.clock(),
+            began_at=self._began_at,
             counts_patience=bool(inputs.wait_timeout),
         )
 
@@ -97,12 +112,14 @@ class Step:
         api, patience = self._around.api, self._patience()
         try:
             task, is_new = self._obtain(api, patience)
+            self._events.put(Created(task=task, is_new=is_new))
+            if self._inputs.wait:
+                Follower(api, task, post=self._events.put, patience=patience, stop=self._stop).run()
         except KelosError as error:
             self._events.put(Broken(error=error))
-            return
-        self._events.put(Created(task=task, is_new=is_new))
-        if self._inputs.wait:
-            Follower(api, task, post=self._events.put, patience=patience, stop=self._stop).run()
+        except Exception as error:
+            self._events.put(Broken(error=KelosError(f"The Action has a fault ({type(error).__name__}): report it")))
+            raise
 
     def _obtain(self, api: Api, patience: Patience) -> tuple[Manifest, bool]:
         if self._inputs.on_rerun == "adopt":
@@ -117,7 +134,8 @@ class Step:
             if late := self._limits.overdue(now):
                 return self._too_late(late)
             if self._limits.is_silent(now):
-                self._say(f"Still {self._news or 'submitting'}")
+                minutes = round((now - self._began_at) / 60)
+                self._say(f"after {minutes} min: {self._news or 'not submitted yet'}")
             try:
                 event = self._events.get(timeout=self._limits.seconds_to_next(now) + 0.01)
             except Empty:
@@ -140,9 +158,9 @@ class Step:
                 return submit.refused(error, namespace=self._namespace, server=self._around.api.target.server)
             case Signalled():
                 return self._interrupt()
-            case _:
+            case LogLine() | LogsOver() | Warned():
                 self._log(event)
-        return None
+                return None
 
     def _began(self, task: Manifest, is_new: bool) -> Ending | None:
         self._identify(task, is_new)
@@ -152,7 +170,7 @@ class Step:
             message = f"Task '{name_of(task)}' was submitted and goes on by itself, as `wait: false` asks"
             return Ending(conclusion=Conclusion.DETACHED, message=message)
         if self._inputs.on_cancel == "cancel" and self._inputs.lease:
-            self._start(self._keep_lease)
+            self._lease = self._start(self._keep_lease)
         if self._inputs.logs != "none":
             self._has_logs = True
             self._start(self._stream_logs)
@@ -168,9 +186,7 @@ class Step:
         self._limits.saw(task, self._around.clock())
         status = status_of(task)
         phase = phase_of(task)
-        news = (
-            f"{phase.value}: {status['message']}" if phase and status.get("message") else (phase.value if phase else "")
-        )
+        news = ": ".join(str(part) for part in (phase.value if phase else "", status.get("message")) if part)
         if news and news != self._news:
             self._news = news
             self._say(news)
@@ -195,7 +211,7 @@ class Step:
                 return replace(ending, exit_code=130)
             if isinstance(event, Seen):
                 self.task = event.task
-            elif not isinstance(event, Created):
+            elif isinstance(event, LogLine | LogsOver | Warned):
                 self._log(event)
         return conclude(self.task, required=self._inputs.require_results) or ending
 
@@ -224,19 +240,22 @@ class Step:
         return False
 
     def _too_late(self, late: ClientReason) -> Ending:
+        self._stop.set()
         is_theirs = late is ClientReason.WAIT_TIMEOUT
         keeps = self._inputs.on_timeout == "detach" if is_theirs else self._inputs.on_cancel == "detach"
         if not keeps:
             then = "was cancelled" if self._hold.end("the workflow step stopped waiting") else "could not be cancelled"
         else:
             then = "goes on in the cluster"
+            if self._lease:
+                self._lease.join(LAST_RENEWAL_SECONDS)  # or it would put the annotation back
             try:
                 self._hold.detach()
             except KelosError as error:
                 then = f"may be cancelled when its lease lapses, because: {error}"
         return too_late(late, self._hold.handle.name, news=self._news, then=then)
 
-    def _log(self, event: Event) -> None:
+    def _log(self, event: LogEvent) -> None:
         match event:
             case LogLine(container=container, text=text):
                 if self._around.book.write(container, text):
@@ -247,8 +266,6 @@ class Step:
                     self._around.console.warn(warning)
             case Warned(text=text):
                 self._around.console.warn(text)
-            case _:
-                pass
 
     def _stream_logs(self) -> None:
         LogStream(
@@ -279,5 +296,7 @@ class Step:
         self._around.console.say(f"Task '{name_of(task or self.task)}' {text}")
         self._limits.told(self._around.clock())
 
-    def _start(self, body: Callable[[], None]) -> None:
-        threading.Thread(target=body, daemon=True).start()
+    def _start(self, body: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=body, daemon=True)
+        thread.start()
+        return thread
