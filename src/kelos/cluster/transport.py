@@ -126,7 +126,12 @@ class Transport:
         timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         try:
             async with self._send("GET", path, query, timeout) as response:
-                yield Stream(response, self)
+                try:
+                    yield Stream(response, self)
+                finally:
+                    # Whoever leaves early must not wait for a TLS goodbye from a server that may be dead.
+                    if response.connection is not None and response.connection.transport is not None:
+                        response.connection.transport.abort()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self.unavailable(error) from None
 

@@ -231,7 +231,7 @@ async def test_an_oidc_token_is_renewed_by_the_official_client() -> None:
 async def test_an_oidc_session_that_ended_says_to_sign_in() -> None:
     """Nothing of the tokens is shown."""
     user = {"auth-provider": {"name": "oidc", "config": {"client-id": "hunter2"}}}
-    with pytest.raises(UserError, match="auth-provider of context 'work' .* gave no token; sign in"):
+    with pytest.raises(UserError, match=r"auth-provider of context 'work' .* gave no token; sign in"):
         await header(user)
 
 
