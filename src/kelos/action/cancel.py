@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from kelos.action.api.client import Api
-from kelos.action.follow import Post, Signalled
+from kelos.action.news.events import Post, Signalled
 from kelos.api.kinds import TASK, Manifest
 from kelos.api.names import ANNOTATION_CANCEL, ANNOTATION_LEASE
 from kelos.errors import Conflict, KelosError, NotFound

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from random import random
 from time import monotonic
 
 from kelos.action import cancel, submit
 from kelos.action.api.client import Api
-from kelos.action.api.patience import Patience
 from kelos.action.conclusion import (
     Conclusion,
     Ending,
@@ -25,11 +22,14 @@ from kelos.action.conclusion import (
     status_of,
     too_late,
 )
-from kelos.action.follow import (
+from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.limits import Limits, wait_seconds
+from kelos.action.log.book import LogBook
+from kelos.action.log.console import Console
+from kelos.action.news.events import (
     Broken,
     Created,
     Event,
-    Follower,
     LogEvent,
     LogLine,
     LogsOver,
@@ -38,11 +38,7 @@ from kelos.action.follow import (
     Vanished,
     Warned,
 )
-from kelos.action.inputs import ActionInputs, Workflow
-from kelos.action.limits import Limits, wait_seconds
-from kelos.action.log.book import LogBook
-from kelos.action.log.console import Console
-from kelos.action.log.stream import LogStream
+from kelos.action.news.threads import Threads
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import ClientReason
 from kelos.errors import KelosError, Unavailable
@@ -50,8 +46,6 @@ from kelos.errors import KelosError, Unavailable
 SETTLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
 IN_FLIGHT_SECONDS = 1.5
-LAST_RENEWAL_SECONDS = 10.0
-DETACHED_OUTAGE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +66,6 @@ class Step:
     def __init__(self, inputs: ActionInputs, workflow: Workflow, manifest: Manifest, around: Surroundings) -> None:
         self._inputs, self._workflow, self._around = inputs, workflow, around
         self._events: SimpleQueue[Event] = SimpleQueue()
-        self._pods: SimpleQueue[str | None] = SimpleQueue()
-        self._stop = threading.Event()
         self._namespace = str(manifest["metadata"]["namespace"])
         handle = cancel.Handle(
             namespace=self._namespace,
@@ -82,7 +74,7 @@ class Step:
             by=f"the workflow run {workflow.url}" if workflow.url else "kelos-action",
         )
         self._hold = cancel.Hold(around.api, handle, around.folder / "task.json")
-        self._lease: threading.Thread | None = None
+        self._threads = Threads(inputs, workflow, self._namespace, around.api, self._events.put)
         self._has_logs = False
         self._news = ""
         self._pod = ""
@@ -102,31 +94,10 @@ class Step:
     def run(self) -> Ending:
         """Submit, follow, conclude. Whatever happens, an Ending comes back."""
         cancel.catch_signals(self._events.put)
-        self._start(self._submit_and_follow)
+        self._threads.submit(self.task)
         ending = self._loop()
-        self._stop.set()
-        self._pods.put(None)
+        self._threads.hurry()
         return ending
-
-    def _submit_and_follow(self) -> None:
-        api, patience = self._around.api, self._patience()
-        try:
-            task, is_new = self._obtain(api, patience)
-            self._events.put(Created(task=task, is_new=is_new))
-            if self._inputs.wait:
-                Follower(api, task, post=self._events.put, patience=patience, stop=self._stop).run()
-        except KelosError as error:
-            self._events.put(Broken(error=error))
-        except Exception as error:
-            self._events.put(Broken(error=KelosError(f"The Action has a fault ({type(error).__name__}): report it")))
-            raise
-
-    def _obtain(self, api: Api, patience: Patience) -> tuple[Manifest, bool]:
-        if self._inputs.on_rerun == "adopt":
-            earlier = submit.find_earlier(api, self._namespace, self.task, patience)
-            if earlier is not None:
-                return earlier, False
-        return submit.submit(api, self._namespace, self.task, patience)
 
     def _loop(self) -> Ending:
         while True:
@@ -169,11 +140,8 @@ class Step:
             self._hold.let_go()
             message = f"Task '{name_of(task)}' was submitted and goes on by itself, as `wait: false` asks"
             return Ending(conclusion=Conclusion.DETACHED, message=message)
-        if self._inputs.on_cancel == "cancel" and self._inputs.lease:
-            self._lease = self._start(self._keep_lease)
-        if self._inputs.logs != "none":
-            self._has_logs = True
-            self._start(self._stream_logs)
+        self._threads.keep_lease(self._hold.handle)
+        self._has_logs = self._threads.stream_logs()
         return self._saw(task)
 
     def _identify(self, task: Manifest, is_new: bool) -> None:
@@ -192,14 +160,14 @@ class Step:
             self._say(news)
         if (pod := str(status.get("podName") or "")) and pod != self._pod:
             self._pod = pod
-            self._pods.put(pod)
+            self._threads.read_pod(pod)
         ending = conclude(task, required=self._inputs.require_results)
         return self._finish(ending) if ending else None
 
     def _finish(self, ending: Ending) -> Ending:
         """The Task is over: wait a moment for late results and for the rest of the log."""
         self._hold.let_go()
-        self._pods.put(None)
+        self._threads.no_more_pods()
         began = self._around.clock()
         while not (is_settled(self.task) and not self._has_logs):
             limit = DRAIN_SECONDS if is_settled(self.task) else SETTLE_SECONDS
@@ -216,7 +184,7 @@ class Step:
         return conclude(self.task, required=self._inputs.require_results) or ending
 
     def _interrupt(self) -> Ending:
-        self._stop.set()
+        self._threads.hurry()
         policy = self._inputs.on_cancel
         if policy == "detach":
             self._hold.let_go()
@@ -240,15 +208,13 @@ class Step:
         return False
 
     def _too_late(self, late: ClientReason) -> Ending:
-        self._stop.set()
+        self._threads.stop()
         is_theirs = late is ClientReason.WAIT_TIMEOUT
         keeps = self._inputs.on_timeout == "detach" if is_theirs else self._inputs.on_cancel == "detach"
         if not keeps:
             then = "was cancelled" if self._hold.end("the workflow step stopped waiting") else "could not be cancelled"
         else:
             then = "goes on in the cluster"
-            if self._lease:
-                self._lease.join(LAST_RENEWAL_SECONDS)  # or it would put the annotation back
             try:
                 self._hold.detach()
             except KelosError as error:
@@ -267,36 +233,6 @@ class Step:
             case Warned(text=text):
                 self._around.console.warn(text)
 
-    def _stream_logs(self) -> None:
-        LogStream(
-            api=self._around.api,
-            namespace=self._namespace,
-            pods=self._pods,
-            post=self._events.put,
-            patience=self._patience(),
-            stop=self._stop,
-        ).run()
-
-    def _keep_lease(self) -> None:
-        seconds = self._inputs.lease
-        cancel.keep_lease(
-            self._around.api,
-            self._hold.handle,
-            value=lambda count: submit.lease(self._workflow, count, seconds),
-            seconds=seconds,
-            stop=self._stop,
-        )
-
-    def _patience(self) -> Patience:
-        has_lease = self._inputs.on_cancel == "cancel" and self._inputs.wait and self._inputs.lease
-        limit = float(self._inputs.lease) if has_lease else DETACHED_OUTAGE_SECONDS
-        return Patience(limit, clock=self._around.clock, sleep=self._stop.wait, chance=random)
-
     def _say(self, text: str, task: Manifest | None = None) -> None:
         self._around.console.say(f"Task '{name_of(task or self.task)}' {text}")
         self._limits.told(self._around.clock())
-
-    def _start(self, body: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=body, daemon=True)
-        thread.start()
-        return thread

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
-from kelos.action.follow import LogLine, LogsOver, Post
+from kelos.action.news.events import LogLine, LogsOver, Post
 from kelos.api.kinds import POD, Manifest
 from kelos.api.names import CONTAINER_AGENT, CONTAINER_PREPARE
 from kelos.errors import ClusterError, Forbidden, Invalid, KelosError, NotFound

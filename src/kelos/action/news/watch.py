@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
+from kelos.action.news.events import Broken, Post, Seen, Vanished, Warned
 from kelos.api.kinds import TASK, Manifest
 from kelos.errors import ClusterError, Forbidden, Gone, KelosError, NotFound, Unavailable, cluster_error
 
@@ -17,64 +16,6 @@ WATCH_SECONDS = 300
 SILENCE_SECONDS = WATCH_SECONDS + 15.0
 POLL_SECONDS = 5.0
 RECONNECT_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """The Task exists; `is_new` is False when an equal one of ours was found."""
-
-    task: Manifest
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """The Task as it is now."""
-
-    task: Manifest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vanished:
-    """The Task is gone, or its name belongs to another one. `task` is what was last known."""
-
-    task: Manifest
-    is_replaced: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """A thread gave up: the cluster refused, or was away for too long."""
-
-    error: KelosError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
-    container: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogsOver:
-    """No more log lines come; `warning` says why when that is too early."""
-
-    warning: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signalled:
-    number: int
-
-
-LogEvent = LogLine | LogsOver | Warned
-Event = Created | Seen | Vanished | Broken | Signalled | LogEvent
-Post = Callable[[Event], None]
 
 
 class _Ended(Exception):

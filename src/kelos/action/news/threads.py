@@ -1,0 +1,111 @@
+"""The threads of a step. Each ends with the program, and tells what it finds as events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from random import random
+from time import monotonic
+
+from kelos.action import submit
+from kelos.action.api.client import Api
+from kelos.action.api.patience import Patience
+from kelos.action.cancel import Handle, keep_lease
+from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.log.stream import LogStream
+from kelos.action.news.events import Broken, Created, Post
+from kelos.action.news.watch import Follower
+from kelos.api.kinds import Manifest
+from kelos.errors import KelosError
+
+DETACHED_OUTAGE_SECONDS = 600.0
+LAST_RENEWAL_SECONDS = 10.0
+
+
+class Threads:
+    """Starts what the step needs, when it needs it."""
+
+    def __init__(self, inputs: ActionInputs, workflow: Workflow, namespace: str, api: Api, post: Post) -> None:
+        self._inputs, self._workflow = inputs, workflow
+        self._namespace, self._api, self._post = namespace, api, post
+        self._pods: SimpleQueue[str | None] = SimpleQueue()
+        self._stop = threading.Event()
+        self._lease: threading.Thread | None = None
+
+    def submit(self, manifest: Manifest) -> None:
+        """Create the Task, or find it, and follow it from there."""
+        self._start(lambda: self._submit_and_follow(manifest))
+
+    def keep_lease(self, handle: Handle) -> None:
+        """Give a sign of life again and again, if the Task was promised one."""
+        seconds = self._inputs.lease
+        if not seconds or self._inputs.on_cancel != "cancel":
+            return
+
+        def value(count: int) -> str:
+            return submit.lease(self._workflow, count, seconds)
+
+        self._lease = self._start(lambda: keep_lease(self._api, handle, value=value, seconds=seconds, stop=self._stop))
+
+    def stream_logs(self) -> bool:
+        """Read the log of every pod that `read_pod` names; False when the user wants none."""
+        if self._inputs.logs == "none":
+            return False
+        stream = LogStream(
+            api=self._api,
+            namespace=self._namespace,
+            pods=self._pods,
+            post=self._post,
+            patience=self._patience(),
+            stop=self._stop,
+        )
+        self._start(stream.run)
+        return True
+
+    def read_pod(self, name: str) -> None:
+        self._pods.put(name)
+
+    def no_more_pods(self) -> None:
+        self._pods.put(None)
+
+    def stop(self) -> None:
+        """Nobody listens any more. The lease is given a moment to end, or it would come back after being dropped."""
+        self._stop.set()
+        self._pods.put(None)
+        if self._lease:
+            self._lease.join(LAST_RENEWAL_SECONDS)
+
+    def hurry(self) -> None:
+        """The same without a moment for anything."""
+        self._stop.set()
+
+    def _submit_and_follow(self, manifest: Manifest) -> None:
+        patience = self._patience()
+        try:
+            task, is_new = self._obtain(manifest, patience)
+            self._post(Created(task=task, is_new=is_new))
+            if self._inputs.wait:
+                Follower(self._api, task, post=self._post, patience=patience, stop=self._stop).run()
+        except KelosError as error:
+            self._post(Broken(error=error))
+        except Exception as error:
+            self._post(Broken(error=KelosError(f"The Action has a fault ({type(error).__name__}): report it")))
+            raise
+
+    def _obtain(self, manifest: Manifest, patience: Patience) -> tuple[Manifest, bool]:
+        if self._inputs.on_rerun == "adopt":
+            earlier = submit.find_earlier(self._api, self._namespace, manifest, patience)
+            if earlier is not None:
+                return earlier, False
+        return submit.submit(self._api, self._namespace, manifest, patience)
+
+    def _patience(self) -> Patience:
+        has_lease = self._inputs.on_cancel == "cancel" and self._inputs.wait and self._inputs.lease
+        limit = float(self._inputs.lease) if has_lease else DETACHED_OUTAGE_SECONDS
+        return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random)
+
+    def _start(self, body: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=body, daemon=True)
+        thread.start()
+        return thread
