@@ -10,7 +10,6 @@ from kelos.templates.functions import FUNCTIONS
 from kelos.templates.run import Run
 from kelos.templates.values import NOTHING, StringMap, Value, admit, is_true, type_name
 
-
 # A chain of names longer than people write is paid for.
 _FREE_NAMES = 8
 

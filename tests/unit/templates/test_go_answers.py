@@ -21,7 +21,9 @@ def with_string_maps(value):
     if not isinstance(value, dict):
         return value
     return {
-        key: StringMap(inner["$strings"]) if isinstance(inner, dict) and "$strings" in inner else with_string_maps(inner)
+        key: StringMap(inner["$strings"])
+        if isinstance(inner, dict) and "$strings" in inner
+        else with_string_maps(inner)
         for key, inner in value.items()
     }
 
@@ -33,7 +35,7 @@ def answer(case, data):
         return {"error": error.kind}
 
 
-@pytest.mark.parametrize(("case", "data"), cases("go-templates.json"))
+@pytest.mark.parametrize(("case", "data"), [*cases("go-templates.json"), *cases("go-templates-more.json")])
 def test_a_template_gives_what_go_gives(case, data):
     """A manifest written for the reference keeps its meaning."""
     expected = {key: case[key] for key in ("output", "error") if key in case}

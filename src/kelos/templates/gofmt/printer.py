@@ -55,6 +55,8 @@ class Printer:
         if isinstance(value, dict | list):
             self._print_all(value, spec, depth)
             return
+        if isinstance(value, str):
+            self._budget.read(len(value))
         text = _scalar(value, spec)
         if text is None:
             self._complain(value, spec, depth)

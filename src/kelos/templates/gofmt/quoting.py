@@ -37,6 +37,8 @@ def _escaped(character: str, quote: str, ascii_only: bool) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
+    if 0xD800 <= code <= 0xDFFF:
+        character, code = _REPLACEMENT, 0xFFFD
     if character in (quote, "\\"):
         return "\\" + character
     if character.isprintable() and (code < 0x80 or not ascii_only):
@@ -45,6 +47,4 @@ def _escaped(character: str, quote: str, ascii_only: bool) -> str:
         return _ESCAPES[character]
     if code < 0x20 or code == 0x7F:
         return f"\\x{code:02x}"
-    if 0xD800 <= code <= 0xDFFF:
-        return "\\ufffd"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
