@@ -160,7 +160,7 @@ class DemoReader:
         if result is None:
             return verdict.without_an_end(NAME, exit_code, stderr, seen)
         if error := jl.text(result, "error"):
-            return verdict.failed(NAME, error, seen)
+            return verdict.broke_down(NAME, error, seen)
         if exit_code not in (0, None):
             return verdict.exited_badly(NAME, exit_code, stderr, seen)
         return verdict.succeeded(seen)

@@ -67,6 +67,11 @@ def failed(agent: str, said: str, seen: Seen, *, status: int | None = None) -> A
     return _failed(agent, reason_of(said, status), inner_message(said), seen)
 
 
+def broke_down(agent: str, said: str, seen: Seen) -> AgentEnd:
+    """The run failed for a reason that has nothing to do with a provider."""
+    return _failed(agent, Reason.AGENT_ERROR, said, seen)
+
+
 def unfinished(agent: str, why: str, seen: Seen) -> AgentEnd:
     """The run stopped before its work was done."""
     return _end(Reason.AGENT_INCOMPLETE, f"{agent} stopped before it was done: {_words(why)}", seen)

@@ -24,6 +24,8 @@ ANNOTATION_CANCEL = "kelos.dev/cancel-requested"  # anybody → controller: JSON
 ANNOTATION_LEASE = "kelos.dev/client-lease"  # Action → controller: JSON {"holder","count","seconds"}
 ANNOTATION_TRIGGERED_BY = "kelos.dev/triggered-by"  # Action, CLI, spawner → people, reporter
 ANNOTATION_SPEC_HASH = "kelos.dev/spec-hash"  # Action, CLI → Action: equal hash means the same request
+ANNOTATION_BRANCH = "kelos.dev/branch"  # Job builder, branch lock → controller: which branch a pod or Lease is about
+ANNOTATION_HOLDER = "kelos.dev/holder-task"  # branch lock → controller, people: the holder's name beside its uid
 ANNOTATION_PROMPT = "kelos.dev/prompt"  # Job builder → kubelet (downward API file): the prompt, when it is small
 
 FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
@@ -83,6 +85,7 @@ ENV_TASK_NAME = "KELOS_TASK_NAME"
 # Ours: what the runner needs beyond the reference's contract.
 ENV_PROMPT_FILE = "KELOS_PROMPT_FILE"  # the prompt byte for byte; wins over argument 1
 ENV_TIMEOUT_SECONDS = "KELOS_TIMEOUT_SECONDS"  # limit of the agent's run, enforced by the runner
+ENV_GRACE_SECONDS = "KELOS_GRACE_SECONDS"  # from SIGTERM to SIGKILL for the agent; less than the pod's own grace
 ENV_WORKSPACE_DIR = "KELOS_WORKSPACE_DIR"  # the checkout; unset without a Workspace
 ENV_INPUTS_DIR = "KELOS_INPUTS_DIR"  # files of the owned Secret: agents.md, mcp.json, files/, plugins/
 ENV_TERMINATION_LOG = "KELOS_TERMINATION_LOG"  # where the outcome document goes
@@ -105,7 +108,7 @@ ENV_HOME = "HOME"
 
 # Files below ENV_INPUTS_DIR.
 INPUT_AGENTS_MD = "agents.md"
-INPUT_MCP = "mcp.json"
+INPUT_MCP = "mcp.json"  # servers with references to mounted secrets; the form is in kelos.runner.execution.mcp
 INPUT_FILES = "files"  # files/<relative path in the checkout>
 INPUT_PLUGINS = "plugins"  # plugins/<plugin>/skills/<skill>/SKILL.md, plugins/<plugin>/agents/<agent>.md
 

@@ -129,7 +129,7 @@ def test_cursor_gets_its_prompt_behind_a_double_dash(pod):
         ((" \n",), {}, "The prompt is empty"),
         (("x",), {"KELOS_PROMPT_FILE": "/nonexistent/prompt"}, "The prompt file '/nonexistent/prompt' cannot be read"),
         (("x",), {"KELOS_AGENT_TYPE": "gpt"}, "Unknown agent type 'gpt'; use one of"),
-        (("x",), {"KELOS_TIMEOUT_SECONDS": "soon"}, "The time limit 'soon'"),
+        (("x",), {"KELOS_TIMEOUT_SECONDS": "soon"}, "KELOS_TIMEOUT_SECONDS 'soon' is no number"),
         (("x",), {"HOME": "/proc/nobody"}, "The home folder '/proc/nobody' cannot be"),
         (("x",), {"KELOS_WORKSPACE_DIR": "/nonexistent"}, "The checkout '/nonexistent' does not exist"),
         (("x",), {"KELOS_MCP_SERVERS": "{"}, "The MCP configuration is not JSON"),

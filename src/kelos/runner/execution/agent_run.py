@@ -17,7 +17,6 @@ from kelos.runner.execution.capture import StderrPump, StdinFeeder, StdoutPump
 from kelos.runner.execution.processes import end_everything, signal_group, start
 from kelos.runner.report import note
 
-GRACE_SECONDS = 8.0  # of the pod's 20: the rest is for git and the outcome
 DRAIN_SECONDS = 5.0
 
 
@@ -73,9 +72,10 @@ class Inbox:
 
 
 class Clock:
-    """The time that is left of a limit."""
+    """The time that is left of a limit, and how long an end may take when it is over."""
 
-    def __init__(self, limit_seconds: float | None) -> None:
+    def __init__(self, limit_seconds: float | None, grace_seconds: float = 0.0) -> None:
+        self.grace_seconds = grace_seconds
         self._end = None if limit_seconds is None else time.monotonic() + limit_seconds
 
     @property
@@ -129,16 +129,16 @@ def _follow(process: subprocess.Popen[bytes], inbox: Inbox, clock: Clock) -> End
 
     threading.Thread(target=wait, name="wait", daemon=True).start()
     because, value = inbox.get(clock.left)
-    status = value if because is Because.ITSELF else _end_early(process, inbox)
+    status = value if because is Because.ITSELF else _end_early(process, inbox, clock.grace_seconds)
     end_everything(process)
     if status is None:
         status = _exit_status(inbox, DRAIN_SECONDS)
     return Ended(because=because, status=status)
 
 
-def _end_early(process: subprocess.Popen[bytes], inbox: Inbox) -> int | None:
+def _end_early(process: subprocess.Popen[bytes], inbox: Inbox, grace_seconds: float) -> int | None:
     signal_group(process, signal.SIGTERM)
-    return _exit_status(inbox, GRACE_SECONDS)
+    return _exit_status(inbox, grace_seconds)
 
 
 def _exit_status(inbox: Inbox, seconds: float) -> int | None:

@@ -42,7 +42,7 @@ def launch(env: Mapping[str, str], arguments: list[str]) -> int:
 
 
 def _run(request: LaunchRequest, inbox: Inbox) -> Outcome:
-    clock = Clock(request.timeout_seconds)
+    clock = Clock(request.timeout_seconds, request.grace_seconds)
     setup = _configure(request)
     env = {**request.env, **setup.env}
     for name in (*setup.unset, *CONSUMED):

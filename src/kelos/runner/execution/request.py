@@ -20,6 +20,7 @@ from kelos.runner.execution.plugins import find_plugins
 from kelos.runner.failure import Failure
 
 SETUP_MALFORMED = 2
+GRACE_SECONDS = 8.0  # of the pod's 20: the rest is for git and the outcome
 
 # What the agent has no use for: it is in files by now, or it is the runner's own.
 CONSUMED = (names.ENV_AGENTS_MD, names.ENV_MCP_SERVERS, names.ENV_TERMINATION_LOG)
@@ -34,6 +35,7 @@ class LaunchRequest:
     workdir: str
     setup_command: tuple[str, ...]
     timeout_seconds: float | None
+    grace_seconds: float
     env: Mapping[str, str]
     secrets: frozenset[str]
 
@@ -74,7 +76,8 @@ def read_request(env: Mapping[str, str], arguments: list[str]) -> LaunchRequest:
         ),
         workdir=workdir,
         setup_command=_setup_command(env.get(names.ENV_SETUP_COMMAND, "")),
-        timeout_seconds=_timeout(env.get(names.ENV_TIMEOUT_SECONDS, "")),
+        timeout_seconds=_seconds(env, names.ENV_TIMEOUT_SECONDS),
+        grace_seconds=_seconds(env, names.ENV_GRACE_SECONDS) or GRACE_SECONDS,
         env=env,
         secrets=secrets,
     )
@@ -131,11 +134,12 @@ def _setup_command(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _timeout(text: str) -> float | None:
+def _seconds(env: Mapping[str, str], name: str) -> float | None:
+    text = env.get(name, "")
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or int(text[:12]) < 1:
-        raise _invalid(f"The time limit '{text[:40]}' is no number of seconds greater than 0")
+        raise _invalid(f"{name} '{text[:40]}' is no number of seconds greater than 0")
     return float(int(text[:12]))
 
 
