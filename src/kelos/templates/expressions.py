@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kelos.templates.fields import walk
 from kelos.templates.functions import FUNCTIONS
 from kelos.templates.run import Run
-from kelos.templates.values import NOTHING, StringMap, Value, admit, is_true, type_name
-
-# A chain of names longer than people write is paid for.
-_FREE_NAMES = 8
+from kelos.templates.values import NOTHING, Value, is_true
 
 
 class Operand(Protocol):
@@ -84,10 +82,10 @@ class Field:
     names: tuple[str, ...]
 
     def evaluate(self, run: Run, dot: Value) -> Value:
-        return _walk(run, self.at, dot, self.names)
+        return walk(run, self.at, dot, self.names)
 
     def command(self, run: Run, dot: Value, arguments: Sequence[Operand], piped: Sequence[Value]) -> Value:
-        return _walk(run, self.at, dot, self.names, has_arguments=bool(arguments or piped))
+        return walk(run, self.at, dot, self.names, has_arguments=bool(arguments or piped))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +97,14 @@ class Variable:
     names: tuple[str, ...] = ()
 
     def evaluate(self, run: Run, dot: Value) -> Value:
-        return _walk(run, self.at, self._value(run), self.names)
+        return walk(run, self.at, self._value(run), self.names)
 
     def command(self, run: Run, dot: Value, arguments: Sequence[Operand], piped: Sequence[Value]) -> Value:
         value = self._value(run)
         if not self.names:
             _refuse_arguments(run, self.at, self.name, arguments, piped)
             return value
-        return _walk(run, self.at, value, self.names, has_arguments=bool(arguments or piped))
+        return walk(run, self.at, value, self.names, has_arguments=bool(arguments or piped))
 
     def _value(self, run: Run) -> Value:
         try:
@@ -125,11 +123,11 @@ class Chain:
     names: tuple[str, ...]
 
     def evaluate(self, run: Run, dot: Value) -> Value:
-        return _walk(run, self.at, self.inner.evaluate(run, dot), self.names)
+        return walk(run, self.at, self.inner.evaluate(run, dot), self.names)
 
     def command(self, run: Run, dot: Value, arguments: Sequence[Operand], piped: Sequence[Value]) -> Value:
         value = self.inner.evaluate(run, dot)
-        return _walk(run, self.at, value, self.names, has_arguments=bool(arguments or piped))
+        return walk(run, self.at, value, self.names, has_arguments=bool(arguments or piped))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,35 +218,3 @@ def _first_decisive(
         if is_true(value) is truth:
             return value
     return piped[0] if piped else value
-
-
-def _walk(run: Run, at: int, value: Value, names: tuple[str, ...], *, has_arguments: bool = False) -> Value:
-    """Follow names into nested maps. Arguments are refused by the last map only, as in Go."""
-    last = len(names) - 1
-    if last > _FREE_NAMES:
-        run.budget.spend(last)
-    for index, name in enumerate(names):
-        if isinstance(value, dict):
-            if has_arguments and index == last:
-                run.at = at
-                raise run.fault(f"{name} is not a function, so it takes no arguments")
-            value = _entry(run, at, value, name)
-        elif value is NOTHING:
-            if run.strict:
-                run.at = at
-                raise run.fault(f"there is nothing that could have an entry {name!r}")
-            return NOTHING
-        else:
-            run.at = at
-            what = "null" if value is None else f"a value of type {type_name(value)}"
-            raise run.fault(f"{what} has no entry {name!r}")
-    return value
-
-
-def _entry(run: Run, at: int, mapping: dict[str, Value] | StringMap, name: str) -> Value:
-    if name in mapping:
-        return admit(mapping[name])
-    if run.strict:
-        run.at = at
-        raise run.fault(f"there is no entry {name!r}")
-    return NOTHING
