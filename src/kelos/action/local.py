@@ -27,7 +27,7 @@ class LocalPlane:
 
     def __init__(self, python: str, env: Mapping[str, str], log_file: Path) -> None:
         self._command = [python, "-m", "kelos", "up", "--ephemeral"]
-        self._env = dict(env)
+        self._env = plane_env(env)
         self._log_file = log_file  # its log holds outside text, which the runner would take for commands
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -78,6 +78,12 @@ class LocalPlane:
     def _last_words(self) -> str:
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return excerpt(lines[-1]) if lines else "`kelos up --ephemeral` on this machine shows why"
+
+
+def plane_env(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what belongs to the step: tokens of the run, files the runner obeys, our inputs."""
+    private = ("ACTIONS_", "GITHUB_", "GH_", "INPUT_", "KELOS_INPUT_", "KELOS_STATE", "RUNNER_")
+    return {name: value for name, value in env.items() if not name.startswith(private)}
 
 
 def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple[Manifest | None, tuple[Manifest, ...]]:

@@ -71,6 +71,20 @@ def test_a_task_file_brings_what_the_task_needs(job: Job, kubernetes: FakeKubern
     assert ["workspaces", "secrets", "tasks"] == [post.split("/")[-1].split("?")[0] for post in posts]
 
 
+def test_the_plane_knows_nothing_of_the_workflow(job: Job, kubernetes: FakeKubernetes, plane: Path):
+    """Agents run below it on the runner itself; its token and the files that it obeys are not for them."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+    script = Path(job.env["KELOS_PYTHON"])
+    script.write_text(script.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\nenv > {job.folder / 'env'}\n"))
+    job.env |= {"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "s3cr3t", "GITHUB_TOKEN": "s3cr3t", "KEPT": "yes"}
+
+    job.use(with_=BASIC)
+
+    names = [line.partition("=")[0] for line in (job.folder / "env").read_text().splitlines()]
+    assert [] == [name for name in names if name.startswith(("ACTIONS_", "GITHUB_", "RUNNER_", "KELOS_INPUT_"))]
+    assert {"KEPT", "PATH"} <= set(names)
+
+
 def test_a_cancelled_step_takes_the_plane_along(job: Job, kubernetes: FakeKubernetes, plane: Path):
     """Its life line is a pipe of ours: however we end, it ends."""
     now = threading.Event()
