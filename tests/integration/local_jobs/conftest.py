@@ -48,9 +48,11 @@ class Place:
         except NotFound:
             return None
 
-    async def until(self, kind: Kind, name: str, test: Callable[[Manifest], Any]) -> Manifest:
+    async def until(
+        self, kind: Kind, name: str, test: Callable[[Manifest], Any], *, patience_seconds: float = PATIENCE_SECONDS
+    ) -> Manifest:
         """The object as soon as the test holds for it; the watch says when to look."""
-        return await asyncio.wait_for(self._until(kind, name, test), PATIENCE_SECONDS)
+        return await asyncio.wait_for(self._until(kind, name, test), patience_seconds)
 
     async def until_gone(self, kind: Kind, name: str) -> None:
         await asyncio.wait_for(self._until(kind, name, None), PATIENCE_SECONDS)
@@ -68,7 +70,7 @@ class Place:
                 for pod in page.items:
                     if test(pod):
                         return pod
-                await self._news(POD, page.resource_version)
+                await self.news(POD, page.resource_version)
 
         return await asyncio.wait_for(look(), PATIENCE_SECONDS)
 
@@ -85,9 +87,10 @@ class Place:
                 return None
             if found is not None and test is not None and test(found):
                 return found
-            await self._news(kind, page.resource_version)
+            await self.news(kind, page.resource_version)
 
-    async def _news(self, kind: Kind, version: str) -> None:
+    async def news(self, kind: Kind, version: str) -> None:
+        """Wait for a change after a version."""
         changes = self.cluster.watch(kind, None, resource_version=version)
         async for change in changes:
             if change.type.value != "BOOKMARK":
@@ -145,7 +148,8 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 
 def container(script: str, name: str = "main", **fields: Any) -> Manifest:
-    return {"name": name, "image": SHELL, "args": [script], **fields}
+    """A shell that runs a script; its dollars are the shell's, so they are escaped."""
+    return {"name": name, "image": SHELL, "args": [script.replace("$", "$$")], **fields}
 
 
 def job(name: str, *containers: Manifest, pod: Manifest | None = None, **spec: Any) -> Manifest:
