@@ -36,6 +36,7 @@ demo: setup ## run one Task through the Action on this machine: no cluster, no k
 	$(BIN)/python examples/demo/demo.py
 
 test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
+	PYTHONPATH=tests $(BIN)/python -m realcluster provide
 	$(BIN)/python -m pytest
 
 check: setup ## style, types, imports, sizes, generated files

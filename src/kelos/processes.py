@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from kelos.api.kinds import CRD, Manifest
+from kelos.api.kinds import CONFIG_MAP, CRD, JOB, LEASE, NAMESPACE, POD, PVC, SECRET, SERVICE_ACCOUNT, Manifest
 from kelos.api.names import ENTRYPOINT
 from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
@@ -29,13 +29,22 @@ from kelos.controllers.task import TaskController
 from kelos.errors import NotFound
 from kelos.install.crds import build_crds
 from kelos.local.cluster import LocalCluster
-from kelos.local.server.serving import create_app, kubeconfig, open_plane, serve
+from kelos.local.garbage.collector import run_garbage_collector
+from kelos.local.garbage.expiry import run_job_expiry
+from kelos.local.jobs.control.loop import run_job_controller
+from kelos.local.jobs.node.node import run_node
+from kelos.local.jobs.process.logs import PodLogs
+from kelos.local.jobs.settings import NodeSettings, host_environment
+from kelos.local.server.serving import create_app, open_plane, serve
 from kelos.local.store import Store
 from kelos.settings import Settings
 
 ELECTION = "kelos-controller-leader-election"
 RUNNER = (sys.executable, "-I", "-m", "kelos.runner")
 """Isolated: the working directory is a checkout, and nothing in it may become a module of ours."""
+
+COLLECTED = (POD, JOB, SECRET, CONFIG_MAP, SERVICE_ACCOUNT, LEASE, PVC, NAMESPACE)
+"""Built-in kinds that may be owned or own; kinds that definitions add are found by the collector itself."""
 
 
 def wall() -> datetime:
@@ -82,9 +91,41 @@ async def run_plane(options: PlaneOptions) -> None:
 
     `options.ready` gets the kubeconfig once everything answers. All processes of all pods end with this one.
     """
-    settings = Settings()
+    log = structlog.get_logger("kelos")
     with pod_folder(options.database) as root:
-        raise NotImplementedError
+        plane, logs = open_plane(Store(options.database)), PodLogs(root / "logs")
+        cluster = LocalCluster(plane, logs=logs)
+        for crd in build_crds():
+            await _install(cluster, crd)
+        server = await serve(create_app(plane, secrets.token_urlsafe(24), logs), options.port)
+        settings = Settings()
+        node = NodeSettings(slots=options.pods_at_once, environment=host_environment(os.environ))
+        loops = (
+            run_garbage_collector(cluster, COLLECTED),
+            run_job_expiry(cluster),
+            run_job_controller(cluster),
+            run_node(cluster, images=local_command(settings), root=root / "pods", logs=logs, settings=node),
+            run_controller(cluster, settings=settings, log=log),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                for loop in loops:
+                    group.create_task(loop)
+                options.ready(server.kubeconfig)
+        finally:
+            await server.stop()
+
+
+async def _install(cluster: Cluster, crd: Manifest) -> None:
+    """The definition of this version; an older one kept in the database is replaced."""
+    name = crd["metadata"]["name"]
+    try:
+        there = await cluster.get(CRD, None, name)
+    except NotFound:
+        await cluster.create(CRD, crd)
+        return
+    meta = {**crd["metadata"], "resourceVersion": there["metadata"]["resourceVersion"]}
+    await cluster.replace(CRD, {**crd, "metadata": meta})
 
 
 def local_command(settings: Settings) -> Callable[[str, tuple[str, ...], tuple[str, ...]], tuple[str, ...] | None]:

@@ -8,7 +8,7 @@ from kelos.api.checks import check_prompt
 from kelos.errors import UserError
 from kelos.tasks.dependencies import remembered
 from kelos.tasks.view import TaskView
-from kelos.templates import TemplateError, render
+from kelos.templates import StringMap, TemplateError, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,4 +37,4 @@ def render_prompt(view: TaskView) -> Rendered:
 
 def _data(view: TaskView, name: str) -> dict[str, object]:
     known = remembered(view)[name]
-    return {"Name": known.name, "Outputs": list(known.outputs), "Results": dict(known.results)}
+    return {"Name": known.name, "Outputs": list(known.outputs), "Results": StringMap(known.results)}

@@ -254,3 +254,14 @@ def test_a_cancelled_task_that_waits_ends_at_once():
 
     assert ("Failed", "Cancelled") == (status_of(decided)["phase"], status_of(decided)["reason"])
     assert "Cancelled by ann: wrong branch" == status_of(decided)["message"]
+
+
+def test_a_result_that_a_dependency_did_not_report_is_an_empty_text():
+    """`index` on missing keys is how templates ask for what may not be there."""
+    done = {"a": Dependency(name="a", uid="a", phase=Phase.SUCCEEDED, results={})}
+    task = make.task(dependsOn=["a"], prompt='PR: "{{index .Deps "a" "Results" "pr"}}"')
+
+    decided = plan(make.view(task, dependencies=done))
+
+    (job,) = [s.manifest for s in decided.steps if isinstance(s, Create) and s.kind is JOB]
+    assert ['PR: ""'] == job["spec"]["template"]["spec"]["containers"][0]["args"]
