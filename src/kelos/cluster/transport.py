@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from kelos.errors import ClusterError, Unavailable, UserError
 CONNECT_SECONDS = 10
 READ_BUFFER_BYTES = 2**20
 USER_AGENT = "kelos"
+KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""Seconds of silence before the kernel asks the peer, between two questions, and how many stay unanswered."""
 
 
 class Stream:
@@ -80,7 +83,7 @@ class Transport:
         credentials = Credentials(access, tls)
         await credentials.header()
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls, limit=0, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(ssl=tls, limit=0, keepalive_timeout=60, socket_factory=watchful_socket),
             read_bufsize=READ_BUFFER_BYTES,
             # Proxies are settled once, by `proxy_for`: aiohttp would ask at every request, and read ~/.netrc.
             trust_env=False,
@@ -175,6 +178,17 @@ class Transport:
     def unavailable(self, error: Exception) -> Unavailable:
         """The same failure in our words; theirs may quote a proxy's password."""
         return Unavailable(f"{self.server} cannot be reached: {_why(error)}", status=0)
+
+
+def watchful_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket on which the kernel finds a vanished peer in a minute: a followed log may be silent for hours."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 def _why(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """A server that refuses, breaks off, is silent or lies: every request ends, in words that help and betray nothing."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -14,9 +15,17 @@ from integration.cluster.test_client import MANIFEST, answering, served
 from kelos.api.kinds import TASK
 from kelos.cluster.access import ClusterAccess
 from kelos.cluster.client import HttpCluster, connect
+from kelos.cluster.transport import watchful_socket
 from kelos.errors import ClusterError, Unavailable
 
 pytestmark = pytest.mark.anyio
+
+
+async def test_the_kernel_watches_over_silent_connections() -> None:
+    """A network that vanished sends nothing, and a followed log has no time limit."""
+    with watchful_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))) as made:
+        assert 1 == made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert 30 == made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
 
 
 async def hang_up(request: Request, reply: Reply) -> None:
