@@ -186,4 +186,6 @@ def _sentence(task: Manifest) -> str:
     diagnosis = status.get("diagnosis") if isinstance(status.get("diagnosis"), dict) else {}
     message = str(status.get("message") or (diagnosis or {}).get("message") or "")
     advice = str((diagnosis or {}).get("advice") or "")
-    return f"{message}: {advice}" if message and advice and advice not in message else message
+    if not message or not advice or advice in message:
+        return message
+    return f"{message}: {advice}" if advice[0].islower() else f"{message.rstrip('.')}. {advice}"

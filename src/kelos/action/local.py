@@ -13,6 +13,7 @@ from typing import IO
 
 from kelos.action.api.client import Api
 from kelos.action.documents import Document
+from kelos.action.log.text import clean_message
 from kelos.api.checks import excerpt
 from kelos.api.kinds import AGENT_CONFIG, CONFIG_MAP, SECRET, TASK, WORKSPACE, Kind, Manifest
 from kelos.errors import UserError
@@ -77,7 +78,7 @@ class LocalPlane:
 
     def _last_words(self) -> str:
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return excerpt(lines[-1]) if lines else "`kelos up --ephemeral` on this machine shows why"
+        return clean_message(lines[-1]) if lines else "`kelos up --ephemeral` on this machine shows why"
 
 
 def plane_env(env: Mapping[str, str]) -> dict[str, str]:

@@ -82,11 +82,19 @@ def test_the_conclusion_is_one_word_to_branch_on(reason, conclusion):
     assert conclusion == conclude(task("Failed", reason)).conclusion.value
 
 
-def test_the_sentence_ends_with_the_advice_of_the_diagnosis():
+@pytest.mark.parametrize(
+    ("advice", "sentence"),
+    [
+        ("raise the memory limit", "Out of memory: raise the memory limit"),
+        ("Raise the memory limit", "Out of memory. Raise the memory limit"),
+        ("", "Out of memory"),
+    ],
+)
+def test_the_sentence_ends_with_the_advice_of_the_diagnosis(advice, sentence):
     """Exit code 1 without a message is what people complain about elsewhere."""
-    status = {"message": "Out of memory", "diagnosis": {"advice": "raise the memory limit"}}
+    status = {"message": "Out of memory", "diagnosis": {"advice": advice}}
 
-    assert "Out of memory: raise the memory limit" == conclude(task("Failed", "OOMKilled", **status)).message
+    assert sentence == conclude(task("Failed", "OOMKilled", **status)).message
 
 
 def test_missing_results_are_named():
