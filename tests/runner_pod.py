@@ -14,7 +14,7 @@ from kelos.api import names
 from kelos.api.outcome import Outcome
 from kelos.outputs.document import decode_document
 
-RUNNER = (sys.executable, "-P", "-m", "kelos.runner")
+RUNNER = (sys.executable, "-P", "-W", "error", "-m", "kelos.runner")
 
 
 @dataclass
@@ -99,15 +99,11 @@ class Pod:
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
         """The agent container, not waited for."""
-        self.checkout.mkdir(parents=True, exist_ok=True)
-        return subprocess.Popen(
-            (*self.runner, "launch", *arguments),
-            cwd=self.checkout,
-            env={**self.environment(), **env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return self._start("launch", *arguments, env=env, cwd=self.checkout)
+
+    def start_preparing(self, **env: str) -> subprocess.Popen[bytes]:
+        """The preparing container, not waited for."""
+        return self._start("prepare", env=env, cwd=self.root)
 
     def finish(self, process: subprocess.Popen[bytes], seconds: float = 60) -> Ran:
         with process:
@@ -116,13 +112,18 @@ class Pod:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+        assert b"Warning" not in err, err.decode()
+        assert b"Traceback" not in err, err.decode()
         document = self.log.read_text("utf-8") if self.log.exists() else ""
         return Ran(exit_code=process.returncode, stdout=out, stderr=err.decode(errors="replace"), document=document)
 
     def _run(self, *arguments: str, env: dict[str, str], cwd: Path) -> Ran:
-        cwd.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
-        process = subprocess.Popen(
+        return self.finish(self._start(*arguments, env=env, cwd=cwd))
+
+    def _start(self, *arguments: str, env: dict[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+        cwd.mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen(
             (*self.runner, *arguments),
             cwd=cwd,
             env={**self.environment(), **env},
@@ -130,7 +131,6 @@ class Pod:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        return self.finish(process)
 
 
 def mcp(**servers: object) -> str:

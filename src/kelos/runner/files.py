@@ -22,6 +22,7 @@ def write_config(file: ConfigFile) -> None:
 def write_private(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write beside and rename."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)  # left by a run that was killed: in a container every run has the same number
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -68,6 +68,9 @@ def run(argv: tuple[str, ...], *, cwd: str | None, seconds: float | None, text: 
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             return Result(code=TIMED_OUT, err=f"{argv[0]} took longer than {seconds:g} seconds")
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     return Result(code=process.returncode, out=out.decode("utf-8", "replace"), err=err.decode("utf-8", "replace"))
 
 

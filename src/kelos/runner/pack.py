@@ -37,7 +37,7 @@ def pack(target: Path) -> None:
         stream.write(b"#!/usr/bin/env python3\n")
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, text in sorted({**sources, "__main__.py": START}.items()):
-                archive.writestr(zipfile.ZipInfo(name, MOMENT), text)
+                archive.writestr(zipfile.ZipInfo(name, MOMENT), text, zipfile.ZIP_DEFLATED)
     target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
 

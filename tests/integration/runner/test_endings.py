@@ -1,22 +1,25 @@
 """However a run ends, its processes are gone before its outcome is told."""
 
+import json
 import os
 import signal
+import socket
 import threading
 
 import pytest
 
 from agent_streams import STREAMS
+from fakes.git_server import git
 from kelos.api.reasons import Reason
 
 # Each stand-in says "ready" once it is where the test wants it.
 POLITE = """
-import signal, sys, time
+import os, signal, time
 def stop(*_):
-    print('{"type":"thread.started","thread_id":"stopped-politely"}', flush=True)
-    sys.exit(0)
+    os.write(1, b'{"type":"thread.started","thread_id":"stopped-politely"}\\n')
+    os._exit(0)
 signal.signal(signal.SIGTERM, stop)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 time.sleep(600)
 """
 STUBBORN = """
@@ -213,3 +216,50 @@ def test_a_cancel_during_setup(pod):
     ran = pod.finish(process)
 
     assert (88, Reason.CANCELLED) == (ran.exit_code, ran.outcome.reason)
+
+
+def test_what_setup_leaves_running_serves_the_agent_and_ends_with_it(pod):
+    """A database for the tests, for one."""
+    start = f"sleep 600 & echo $! > {pod.root}/pids"
+    pod.agent_type = "codex"
+    pod.give_program(
+        "codex",
+        f"import os, sys\nos.kill(int(open({str(pod.root / 'pids')!r}).read()), 0)\n"
+        f"sys.stdout.write(open({str(STREAMS / 'codex.jsonl')!r}).read())\n",
+    )
+
+    ran = pod.launch("x", KELOS_SETUP_COMMAND=json.dumps(["sh", "-c", start]))
+
+    assert ran.outcome.is_success
+    assert [] == [pid for pid in pids(pod) if is_alive(pid)]
+
+
+def test_a_cancel_during_preparation(pod):
+    """A repository that does not answer must not hold the pod."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/team/app.git"
+        process = pod.start_preparing(KELOS_REPO=url)
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        with connection:
+            process.terminate()
+            ran = pod.finish(process)
+
+    assert (88, Reason.CANCELLED) == (ran.exit_code, ran.outcome.reason)
+
+
+def test_an_outcome_is_told_before_others_are_asked(open_host, pod):
+    """Whoever kills the pod while we wait for the network must not cost the outcome."""
+    pod.env["KELOS_BRANCH"] = "x"
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/team/app.git"
+        git("remote", "set-url", "origin", url, cwd=pod.checkout)
+        process = pod.start("say done")
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        with connection:
+            process.kill()
+            ran = pod.finish(process)
+
+    assert ("done", "x") == (ran.outcome.response, ran.outcome.git.branch)

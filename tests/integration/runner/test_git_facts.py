@@ -48,6 +48,7 @@ def test_the_base_is_a_branch(open_host, prepared, base, told):
 def test_pull_requests_of_this_branch_are_told_once_each(prepared):
     """Asked at origin and at upstream; forks have branches of the same name."""
     commit = git("rev-parse", "HEAD", cwd=prepared.checkout)
+    git("push", "--quiet", "origin", "kelos/fix", cwd=prepared.checkout)
     entries = [
         pull_request(1, commit),
         pull_request(2, commit, repo="upstream/app"),
@@ -65,6 +66,13 @@ def test_pull_requests_of_this_branch_are_told_once_each(prepared):
     ) == ran.outcome.git.pull_requests
     query = "pr list --head kelos/fix --json url,headRefOid,headRepository,headRepositoryOwner --limit 50"
     assert [query, f"{query} --repo upstream/app"] == (prepared.root / "asked").read_text().splitlines()
+
+
+def test_a_branch_that_was_never_pushed_has_no_pull_request(prepared):
+    """Nobody needs to be asked then."""
+    prepared.launch("say x")
+
+    assert "" == (prepared.root / "asked").read_text()
 
 
 def test_a_detached_head_has_no_branch(prepared):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import signal
 import subprocess
@@ -84,9 +83,15 @@ class Clock:
 
 
 def run_setup(argv: tuple[str, ...], *, cwd: str, env: Mapping[str, str], inbox: Inbox, clock: Clock) -> Ended:
-    """Run a program whose output is nobody's stream. Raises OSError when it cannot be started."""
+    """Run a program whose output is nobody's stream. Raises OSError when it cannot be started.
+
+    What it leaves running when all went well, a database perhaps, is for the agent and ends with it.
+    """
     process = start(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=None, stderr=None)
-    return _follow(process, inbox, clock)
+    ended = _follow(process, inbox, clock)
+    if ended.because is not Because.ITSELF or ended.status != 0:
+        end_everything(process)
+    return ended
 
 
 def run_agent(
@@ -109,15 +114,15 @@ def run_agent(
         note(f"ending the agent: {why}")
         inbox.put(Because.HOPELESS)
 
-    out = StdoutPump(process.stdout.fileno(), reader, on_stop)
-    err = StderrPump(process.stderr.fileno())
+    out = StdoutPump(process.stdout, reader, on_stop)
+    err = StderrPump(process.stderr)
     threads: list[threading.Thread] = [out, err]
     if process.stdin is not None and stdin is not None:
-        threads.append(StdinFeeder(os.dup(process.stdin.fileno()), stdin))
-        process.stdin.close()
+        threads.append(StdinFeeder(process.stdin, stdin))
     for thread in threads:
         thread.start()
     ended = _follow(process, inbox, clock)
+    end_everything(process)
     for thread in threads:
         thread.join(DRAIN_SECONDS)
     return replace(ended, stderr=err.tail, is_reader_broken=out.is_broken)
@@ -129,16 +134,14 @@ def _follow(process: subprocess.Popen[bytes], inbox: Inbox, clock: Clock) -> End
 
     threading.Thread(target=wait, name="wait", daemon=True).start()
     because, value = inbox.get(clock.left)
-    status = value if because is Because.ITSELF else _end_early(process, inbox, clock.grace_seconds)
-    end_everything(process)
+    if because is Because.ITSELF:
+        return Ended(because=because, status=value)
+    signal_group(process, signal.SIGTERM)
+    status = _exit_status(inbox, clock.grace_seconds)
     if status is None:
+        signal_group(process, signal.SIGKILL)
         status = _exit_status(inbox, DRAIN_SECONDS)
     return Ended(because=because, status=status)
-
-
-def _end_early(process: subprocess.Popen[bytes], inbox: Inbox, grace_seconds: float) -> int | None:
-    signal_group(process, signal.SIGTERM)
-    return _exit_status(inbox, grace_seconds)
 
 
 def _exit_status(inbox: Inbox, seconds: float) -> int | None:

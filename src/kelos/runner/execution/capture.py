@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from typing import IO
 
 from kelos.agents.protocol import StreamReader
 from kelos.runner.report import write_all
@@ -54,7 +55,7 @@ class Lines:
 class StdoutPump(threading.Thread):
     """Copies the agent's stdout to ours and feeds the reader; calls `on_stop` once when the reader wants an end."""
 
-    def __init__(self, source: int, reader: StreamReader, on_stop: Callable[[str], None]) -> None:
+    def __init__(self, source: IO[bytes], reader: StreamReader, on_stop: Callable[[str], None]) -> None:
         super().__init__(name="stdout", daemon=True)
         self._source = source
         self._reader = reader
@@ -72,6 +73,7 @@ class StdoutPump(threading.Thread):
         self._read_lines(self._lines.rest())
         if is_open and not last.endswith(b"\n"):
             write_all(target, b"\n")
+        self._source.close()
 
     def _read_lines(self, lines: list[str]) -> None:
         for line in () if self.is_broken else lines:
@@ -91,7 +93,7 @@ class StdoutPump(threading.Thread):
 class StderrPump(threading.Thread):
     """Copies the agent's stderr to ours and keeps its end."""
 
-    def __init__(self, source: int) -> None:
+    def __init__(self, source: IO[bytes]) -> None:
         super().__init__(name="stderr", daemon=True)
         self._source = source
         self._tail = b""
@@ -105,23 +107,24 @@ class StderrPump(threading.Thread):
         while chunk := _read(self._source):
             is_open = is_open and write_all(target, chunk)
             self._tail = (self._tail + chunk)[-TAIL_BYTES:]
+        self._source.close()
 
 
 class StdinFeeder(threading.Thread):
     """Writes the prompt and closes the pipe; an agent that does not read it is no error."""
 
-    def __init__(self, target: int, data: bytes) -> None:
+    def __init__(self, target: IO[bytes], data: bytes) -> None:
         super().__init__(name="stdin", daemon=True)
         self._target = target
         self._data = data
 
     def run(self) -> None:
-        write_all(self._target, self._data)
-        os.close(self._target)
+        write_all(self._target.fileno(), self._data)
+        self._target.close()
 
 
-def _read(source: int) -> bytes:
+def _read(source: IO[bytes]) -> bytes:
     try:
-        return os.read(source, CHUNK_BYTES)
+        return os.read(source.fileno(), CHUNK_BYTES)
     except OSError:
         return b""

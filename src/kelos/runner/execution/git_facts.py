@@ -2,57 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from kelos.api.outcome import GitFacts
 from kelos.outputs import values
 from kelos.runner.execution.pull_requests import Head, find_pull_requests, head_repository
 from kelos.runner.git import git
 
 CALL_SECONDS = 30.0
-HURRIED_SECONDS = 3.0
+LOCAL_SECONDS = 10.0
+ORIGIN = "refs/remotes/origin/"
 
 
-def read_git_facts(workdir: str, *, base: str, upstream: str, is_hurried: bool) -> GitFacts:
-    """The facts, as far as they can be had; a run that is being cancelled asks nobody on the network."""
-    seconds = HURRIED_SECONDS if is_hurried else CALL_SECONDS
-
-    def ask(*arguments: str) -> str:
-        result = git(*arguments, cwd=workdir, seconds=seconds)
-        return result.out.strip() if result.is_good else ""
-
+def read_local_facts(workdir: str, *, base: str) -> GitFacts:
+    """What the checkout itself knows; nothing when there is no checkout."""
+    ask = _asker(workdir)
     if ask("rev-parse", "--is-inside-work-tree") != "true":
         return GitFacts()
-    branch = values.branch(ask("branch", "--show-current"))
-    commit = values.commit(ask("rev-parse", "--quiet", "--verify", "HEAD"))
-    origin = ask("config", "--get", "remote.origin.url")
-    base_branch = _base(base, ask("for-each-ref", "--format=%(refname)", "refs/remotes/origin"), _head(ask))
-    if is_hurried or not (branch and commit and origin):
-        return GitFacts(branch=branch, commit=commit, base_branch=base_branch)
-    listing = git("ls-remote", "--quiet", "origin", f"refs/heads/{branch}", cwd=workdir, seconds=seconds)
-    remote = _remote_commit(listing.out, branch)
-    repository = head_repository(origin)
-    prs: tuple[str, ...] = ()
-    if repository is not None:
-        head = Head(repository=repository, branch=branch, commits=frozenset({commit, remote} - {""}))
-        prs = find_pull_requests(head, upstream, cwd=workdir, seconds=seconds)
+    default = ask("symbolic-ref", "--quiet", f"{ORIGIN}HEAD").removeprefix(ORIGIN)
+    # The Workspace's ref may be a tag or a commit; no pull request can have such a base.
+    is_branch = bool(base) and ask("rev-parse", "--quiet", "--verify", f"{ORIGIN}{base}^{{commit}}") != ""
     return GitFacts(
-        branch=branch,
-        commit=commit,
-        base_branch=base_branch,
-        pushed=remote == commit if listing.is_good else None,
-        pull_requests=prs,
+        branch=values.branch(ask("branch", "--show-current")),
+        commit=values.commit(ask("rev-parse", "--quiet", "--verify", "HEAD")),
+        base_branch=values.branch(base if is_branch else default),
     )
 
 
-def _head(ask: object) -> str:
-    assert callable(ask)
-    return str(ask("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")).removeprefix("refs/remotes/origin/")
+def add_remote_facts(facts: GitFacts, workdir: str, *, upstream: str) -> GitFacts:
+    """The same, and what origin and `gh` know about the branch."""
+    origin = _asker(workdir)("config", "--get", "remote.origin.url")
+    if not (facts.branch and facts.commit and origin):
+        return facts
+    listing = git("ls-remote", "--quiet", "origin", f"refs/heads/{facts.branch}", cwd=workdir, seconds=CALL_SECONDS)
+    remote = _remote_commit(listing.out, facts.branch)
+    facts = replace(facts, pushed=remote == facts.commit if listing.is_good else None)
+    repository = head_repository(origin)
+    if repository is None or not remote:
+        return facts
+    head = Head(repository=repository, branch=facts.branch or "", commits=frozenset({facts.commit or "", remote}))
+    return replace(facts, pull_requests=find_pull_requests(head, upstream, cwd=workdir, seconds=CALL_SECONDS))
 
 
-def _base(wanted: str, refs: str, default: str) -> str | None:
-    """The branch that the Workspace's ref names; a tag or a commit is none, then it is origin's default branch."""
-    if wanted and f"refs/remotes/origin/{wanted}" in refs.split("\n"):
-        return values.branch(wanted)
-    return values.branch(default)
+def _asker(workdir: str) -> Callable[..., str]:
+    def ask(*arguments: str) -> str:
+        result = git(*arguments, cwd=workdir, seconds=LOCAL_SECONDS)
+        return result.out.strip() if result.is_good else ""
+
+    return ask
 
 
 def _remote_commit(listing: str, branch: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kelos.agents.protocol import Setup
 from kelos.api import names
@@ -12,7 +13,7 @@ from kelos.api.outcome import Outcome
 from kelos.api.reasons import Reason
 from kelos.errors import UserError
 from kelos.runner.execution.agent_run import Because, Clock, Ended, Inbox, run_agent, run_setup
-from kelos.runner.execution.git_facts import read_git_facts
+from kelos.runner.execution.git_facts import add_remote_facts, read_local_facts
 from kelos.runner.execution.judgement import judge
 from kelos.runner.execution.processes import adopt_orphans
 from kelos.runner.execution.request import CONSUMED, LaunchRequest, read_request
@@ -29,22 +30,28 @@ def launch(env: Mapping[str, str], arguments: list[str]) -> int:
     inbox, secrets = Inbox(), known_secrets(env)
     inbox.listen_to_signals()
     adopt_orphans()
+    log = env.get(names.ENV_TERMINATION_LOG, "")
     try:
         request = read_request(env, arguments)
         secrets |= request.secrets
-        outcome = without_secrets(_run(request, inbox), secrets)
+
+        def tell(outcome: Outcome) -> None:
+            write_document(without_secrets(outcome, secrets), log)
+
+        outcome = without_secrets(_run(request, inbox, tell), secrets)
         write_block(outcome)
     except Failure as failure:
         note(redact(str(failure), secrets))
         outcome = without_secrets(failed(failure), secrets)
-    write_document(outcome, env.get(names.ENV_TERMINATION_LOG, ""))
+    write_document(outcome, log)
     return outcome.exit_code or 0
 
 
-def _run(request: LaunchRequest, inbox: Inbox) -> Outcome:
+def _run(request: LaunchRequest, inbox: Inbox, tell: Callable[[Outcome], None]) -> Outcome:
     clock = Clock(request.timeout_seconds, request.grace_seconds)
     setup = _configure(request)
-    env = {**request.env, **setup.env}
+    # Nobody is there to answer a question of git.
+    env = {"GIT_TERMINAL_PROMPT": "0", **request.env, **setup.env}
     for name in (*setup.unset, *CONSUMED):
         env.pop(name, None)
     if request.setup_command:
@@ -62,10 +69,14 @@ def _run(request: LaunchRequest, inbox: Inbox) -> Outcome:
         )
     except OSError as error:
         raise _cannot_start(request, setup.argv[0], error) from error
-    hurried = ended.because is Because.CANCELLED
-    git = read_git_facts(request.workdir, base=request.base_branch, upstream=request.upstream, is_hurried=hurried)
     end = reader.end(ended.exit_code, ended.stderr)
-    return judge(end, ended, git, model=request.agent_request.model, limit_seconds=request.timeout_seconds)
+    facts = read_local_facts(request.workdir, base=request.base_branch)
+    outcome = judge(end, ended, facts, model=request.agent_request.model, limit_seconds=request.timeout_seconds)
+    if inbox.is_cancelled:
+        return outcome
+    # Asking others takes its time: should somebody end us meanwhile, this much is known.
+    tell(outcome)
+    return replace(outcome, git=add_remote_facts(facts, request.workdir, upstream=request.upstream))
 
 
 def _configure(request: LaunchRequest) -> Setup:

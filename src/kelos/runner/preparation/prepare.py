@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 
 from kelos.api import names
@@ -19,6 +20,8 @@ from kelos.runner.report import failed, note, without_secrets, write_document
 def prepare(env: Mapping[str, str]) -> int:
     """Do it and return the exit code."""
     os.umask(0o022)
+    # As the first process of a container we would not even notice it without this.
+    signal.signal(signal.SIGTERM, _cancel)
     secrets = known_secrets(env)
     try:
         _prepare(read_request(env))
@@ -28,6 +31,10 @@ def prepare(env: Mapping[str, str]) -> int:
         said = f"The workspace cannot be prepared: {error.strerror or error} ({error.filename or 'no file'})"
         return _give_up(Failure(Reason.SETUP_FAILED, said), secrets, env)
     return 0
+
+
+def _cancel(_: int, __: object) -> None:
+    raise Failure(Reason.CANCELLED, "The Task was asked to end while its workspace was prepared")
 
 
 def _prepare(request: PrepareRequest) -> None:
