@@ -11,7 +11,7 @@ from typing import assert_never
 from kelos.api.kinds import EVENT, Manifest
 from kelos.api.names import FIELD_MANAGER
 from kelos.cluster.protocol import Cluster
-from kelos.errors import AlreadyExists, ClusterError, Conflict, Forbidden, Invalid, KelosError, NotFound
+from kelos.errors import AlreadyExists, ClusterError, Forbidden, Invalid, KelosError, NotFound
 from kelos.plan import Create, Delete, DropFinalizer, Patch, Plan, Replace, SetStatus, Step, Tell
 
 
@@ -24,6 +24,14 @@ class Systems:
     warn: Callable[[str], object] = lambda _: None
 
 
+class Taken(KelosError):
+    """A child cannot be made: somebody else's object has its name."""
+
+    def __init__(self, step: Create) -> None:
+        super().__init__(f"{step.kind} '{step.manifest['metadata']['name']}' exists and belongs to somebody else")
+        self.step = step
+
+
 class Refused(KelosError):
     """The API server understood a Create and will not have it; trying again would not help."""
 
@@ -34,7 +42,7 @@ class Refused(KelosError):
 
 
 async def apply(plan: Plan, systems: Systems) -> None:
-    """Do the steps in order; the first error ends the pass and the loop tries again. Raises Refused for a Create."""
+    """Do the steps in order; the first error ends the pass, to be tried again. A Create may raise Refused or Taken."""
     for step in plan.steps:
         await _do(step, systems)
 
@@ -48,9 +56,9 @@ async def _do(step: Step, systems: Systems) -> None:
             await cluster.replace(kind, manifest)
         case Patch(kind=kind, namespace=namespace, name=name, body=body):
             await cluster.patch(kind, namespace, name, body, field_manager=FIELD_MANAGER)
-        case Delete(kind=kind, namespace=namespace, name=name, uid=uid):
+        case Delete(kind=kind, namespace=namespace, name=name, uid=uid, resource_version=version):
             try:
-                await cluster.delete(kind, namespace, name, uid=uid)
+                await cluster.delete(kind, namespace, name, uid=uid, resource_version=version)
             except NotFound:
                 return
         case SetStatus(kind=kind, namespace=namespace, name=name, resource_version=version, body=body):
@@ -71,7 +79,7 @@ async def _create(step: Create, cluster: Cluster) -> None:
         meta = step.manifest["metadata"]
         there = await cluster.get(step.kind, meta.get("namespace"), meta["name"])
         if _controller(there) != _controller(step.manifest):
-            raise Conflict(f"{step.kind} '{meta['name']}' exists and belongs to somebody else") from None
+            raise Taken(step) from None
     except (Invalid, Forbidden) as answer:
         raise Refused(step, answer) from answer
 
@@ -106,7 +114,7 @@ def _event(step: Tell, now: datetime) -> Manifest:
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.kind,
-        "metadata": {"name": f"{step.name[:200]}.{digest}", "namespace": step.namespace},
+        "metadata": {"name": f"{step.name[:200].rstrip('-.')}.{digest}", "namespace": step.namespace},
         "involvedObject": {
             "apiVersion": step.kind.api_version,
             "kind": step.kind.kind,

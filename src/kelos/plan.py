@@ -41,12 +41,13 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Remove exactly this object (by uid). Finding it gone is success."""
+    """Remove exactly this object (by uid), as it was at `resource_version` if given. Finding it gone is success."""
 
     kind: Kind
     namespace: str | None
     name: str
     uid: str
+    resource_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from kelos.cluster.queue import Queue
-from kelos.errors import ClusterError, Conflict, KelosError
+from kelos.errors import ClusterError, Conflict, KelosError, NotFound
 
 Key = TypeVar("Key", bound=Hashable)
 
 WORKERS = 8
+LAST_PASS_SECONDS = 3.0
 
 
 class Log(Protocol):
@@ -36,12 +38,15 @@ class Loop(Generic[Key]):
         self._log = log
 
     async def run(self, workers: int = WORKERS) -> None:
-        """Work until cancelled; a pass that has begun is finished first."""
+        """Work until cancelled; a pass that has begun may finish, but not for long: somebody else may lead soon."""
         tasks = [asyncio.create_task(self._work()) for _ in range(workers)]
         try:
-            await asyncio.gather(*tasks)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
-            await self._queue.shut_down()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._queue.shut_down(), LAST_PASS_SECONDS)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -56,7 +61,7 @@ class Loop(Generic[Key]):
     async def _pass(self, key: Key) -> None:
         try:
             again = await self._reconcile(key)
-        except Conflict:
+        except (Conflict, NotFound):
             self._queue.retry(key)  # somebody was faster: look again, quietly
         except (ClusterError, KelosError) as error:
             seconds = self._queue.retry(key)

@@ -26,3 +26,16 @@ def phase_of(task: Manifest) -> Phase | None:
 def is_finished(task: Manifest) -> bool:
     phase = phase_of(task)
     return phase is not None and phase.is_terminal
+
+
+async def list_all(
+    cluster: Cluster, kind: Kind, namespace: str, *, labels: str = "", fields: str = ""
+) -> list[Manifest]:
+    """Every page of a list."""
+    found: list[Manifest] = []
+    more = ""
+    while True:
+        page = await cluster.list(kind, namespace, labels=labels, fields=fields, more=more)
+        found += page.items
+        if not (more := page.more):
+            return found

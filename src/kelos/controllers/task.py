@@ -8,17 +8,23 @@ from datetime import datetime
 
 from kelos.api.names import ANNOTATION_LEASE
 from kelos.api.task import Task
-from kelos.apply import Refused, Systems, apply
+from kelos.apply import Refused, Systems, Taken, apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Queue
 from kelos.controllers.branch_view import BranchReader
 from kelos.controllers.loop import WORKERS, Log, Loop
-from kelos.controllers.task_caches import Key, build_caches, subscribe
+from kelos.controllers.secret_watch import SecretWatches
+from kelos.controllers.task_caches import Key, build_caches, key_of, owner_keys, subscribe
 from kelos.controllers.task_view import Observer
 from kelos.errors import UserError
+from kelos.plan import Plan
 from kelos.settings import Settings
-from kelos.tasks.plan import plan, plan_orphans
-from kelos.tasks.start import plan_refusal
+from kelos.tasks.blockers import missing_secrets
+from kelos.tasks.plan import plan, plan_orphans, plan_unreadable
+from kelos.tasks.start import plan_refusal, plan_taken
+from kelos.tasks.view import TaskView
+
+RESYNC_SECONDS = 600.0
 
 
 class ClientLeases:
@@ -72,7 +78,7 @@ class TaskController:
         )
         self._systems = Systems(cluster=cluster, now=now, warn=log.warning)
         self._loop = Loop("task", self.queue, self.reconcile, log)
-        self._log = log
+        self._missing = SecretWatches(cluster, self.queue.add)
         subscribe(self.caches, self.queue.add)
 
     async def run(self, workers: int = WORKERS) -> None:
@@ -80,11 +86,29 @@ class TaskController:
         watching = [asyncio.create_task(cache.run()) for cache in self.caches]
         try:
             await self.wait_synced()
+            watching.append(asyncio.create_task(self._look_at_everything()))
             await self._loop.run(workers)
         finally:
             for task in watching:
                 task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+            await asyncio.gather(*watching, self.close(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """End what passes have started."""
+        await self._missing.close()
+
+    async def _look_at_everything(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            self.resync()
+
+    def resync(self) -> None:
+        """Have every Task looked at, and every pod whose Task is gone: the net below all wake-ups."""
+        for manifest in self.caches.tasks.list():
+            self.queue.add(key_of(manifest))
+        for pod in self.caches.pods.list():
+            for key in owner_keys(pod):
+                self.queue.add(key)
 
     async def wait_synced(self) -> None:
         for cache in self.caches:
@@ -95,20 +119,25 @@ class TaskController:
         try:
             view = await self._observer.observe(*key)
         except UserError as error:
-            # Only a Task that got past its own schema comes here; it rests until somebody changes it.
-            self._log.error("Task cannot be read", task="/".join(key), error=str(error))
+            decided = plan_unreadable(self.caches.tasks.get(*key) or {}, str(error), self._systems.now())
+            await apply(decided, self._systems)
             return None
         if view is None:
             self._leases.forget(key)
+            self._missing.expect(key, ())
             decided = plan_orphans(self._observer.orphans(*key))
-        else:
-            decided = plan(view)
+            await apply(decided, self._systems)
+            return decided.again_in_seconds
+        self._missing.expect(key, missing_secrets(view))
+        return await self._carry_out(plan(view), view)
+
+    async def _carry_out(self, decided: Plan, view: TaskView) -> float | None:
         try:
             await apply(decided, self._systems)
         except Refused as refused:
-            refusal = plan_refusal(view, refused.answer) if view is not None else None
-            if refusal is None:
-                raise
-            await apply(refusal, self._systems)
-            return refusal.again_in_seconds
+            decided = plan_refusal(view, refused.step.kind, refused.answer)
+            await apply(decided, self._systems)
+        except Taken as taken:
+            decided = plan_taken(view, taken.step.kind, taken.step.manifest["metadata"]["name"])
+            await apply(decided, self._systems)
         return decided.again_in_seconds

@@ -10,6 +10,7 @@ from kelos.api.kinds import AGENT_CONFIG, JOB, LEASE, POD, TASK, WORKSPACE, Kind
 from kelos.api.reasons import Reason
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.watch import Cache
+from kelos.controllers.reading import is_finished
 
 Key = tuple[str, str]
 
@@ -40,16 +41,15 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
         tasks=cache(
             TASK,
             dependency=_dependencies,
-            branch=_branch,
-            held=_held,
+            queue=_queue,
             workspace=_workspace,
             agent_config=_agent_configs,
         ),
         jobs=cache(JOB, labels=names.LABEL_TASK),
-        pods=cache(POD, labels=names.LABEL_TASK_UID, task_uid=_task_uid, task=_task_key),
+        pods=cache(POD, labels=names.LABEL_TASK_UID, task_uid=_task_uid, task=_task_key, lock=_lock),
         workspaces=cache(WORKSPACE),
         agent_configs=cache(AGENT_CONFIG),
-        leases=cache(LEASE, labels=names.LABEL_BRANCH_LOCK),
+        leases=cache(LEASE, labels=names.LABEL_BRANCH_LOCK, holder=_holder),
     )
 
 
@@ -69,16 +69,31 @@ def subscribe(caches: TaskCaches, wake: Callable[[Key], None]) -> None:
         return [key_of(task) for task in caches.tasks.by(index, value)]
 
     def pod_changed(old: Manifest | None, pod: Manifest) -> Iterable[Key]:
-        yield from _owner_key(pod)
-        if names.LABEL_BRANCH_LOCK in pod["metadata"]["labels"] and old is None:
-            yield from tasks_by("held", namespace_of(pod))
+        yield from owner_keys(pod)
+        if old is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+            yield from next_in_line(caches, *_branch_of(pod))
+
+    def lease_changed(_: Manifest | None, lease: Manifest) -> Iterable[Key]:
+        holder = (lease["metadata"].get("annotations") or {}).get(names.ANNOTATION_HOLDER)
+        yield from [(namespace_of(lease), holder)] if holder else []
+        yield from next_in_line(caches, *_branch_of(lease))
 
     listen(caches.tasks, lambda old, task: [key_of(task), *_concerned_by_task(caches, old, task)])
-    listen(caches.jobs, lambda _, job: _owner_key(job))
+    listen(caches.jobs, lambda _, job: owner_keys(job))
     listen(caches.pods, pod_changed)
     listen(caches.workspaces, lambda _, found: tasks_by("workspace", "/".join(key_of(found))))
     listen(caches.agent_configs, lambda _, found: tasks_by("agent-config", "/".join(key_of(found))))
-    listen(caches.leases, lambda _, lease: tasks_by("held", namespace_of(lease)))
+    listen(caches.leases, lease_changed)
+
+
+def next_in_line(caches: TaskCaches, namespace: str, branch: str) -> list[Key]:
+    """Who may try for a branch when it may be free: of each Workspace the Task that has waited longest, not all."""
+    first: dict[str, Manifest] = {}
+    for task in caches.tasks.by("queue", f"{namespace}/{branch}"):
+        place = workspace_name(task)
+        if is_held(task) and (place not in first or age_of(task) < age_of(first[place])):
+            first[place] = task
+    return [key_of(task) for task in first.values()]
 
 
 def key_of(manifest: Manifest) -> Key:
@@ -91,22 +106,35 @@ def namespace_of(manifest: Manifest) -> str:
 
 def _concerned_by_task(caches: TaskCaches, old: Manifest | None, task: Manifest) -> Iterable[Key]:
     """When a Task moved on: its dependents, what it depends on (whose expiry may wait for it), who wants its branch."""
-    if old is not None and _standing(old) == _standing(task):
-        return
-    namespace, name = key_of(task)
-    yield from (key_of(other) for other in caches.tasks.by("dependency", f"{namespace}/{name}"))
-    yield from ((namespace, dependency) for dependency in task.get("spec", {}).get("dependsOn") or ())
-    if task.get("spec", {}).get("branch"):
-        yield from (key_of(other) for other in caches.tasks.by("held", namespace))
+    (namespace, name), spec, status = key_of(task), task.get("spec", {}), task.get("status") or {}
+    before = (old or {}).get("status") or {}
+    has_ended = old is None or is_finished(old) != is_finished(task)
+    if has_ended:
+        yield from (key_of(other) for other in caches.tasks.by("dependency", f"{namespace}/{name}"))
+    has_started = bool(before.get("jobName")) != bool(status.get("jobName"))
+    if has_ended or has_started or len(before.get("dependencies") or ()) != len(status.get("dependencies") or ()):
+        yield from ((namespace, dependency) for dependency in spec.get("dependsOn") or ())
+    if spec.get("branch") and (has_ended or has_started or before.get("reason") != status.get("reason")):
+        yield from next_in_line(caches, namespace, spec["branch"])
 
 
-def _standing(task: Manifest) -> tuple[object, ...]:
-    """What others look at: phase, reason, Job, and how much it remembers of its dependencies."""
-    status = task.get("status") or {}
-    return status.get("phase"), status.get("reason"), status.get("jobName"), len(status.get("dependencies") or ())
+def is_held(task: Manifest) -> bool:
+    return bool((task.get("status") or {}).get("reason") == Reason.BRANCH_HELD.value)
 
 
-def _owner_key(child: Manifest) -> Iterable[Key]:
+def age_of(task: Manifest) -> tuple[str, str]:
+    """Sorts older Tasks first; ties by name."""
+    meta = task["metadata"]
+    return str(meta.get("creationTimestamp", "")), str(meta["name"])
+
+
+def workspace_name(task: Manifest) -> str:
+    spec = task.get("spec", {})
+    ref = (spec.get("worker") or {}).get("workspaceRef") or spec.get("workspaceRef") or {}
+    return str(ref.get("name", ""))
+
+
+def owner_keys(child: Manifest) -> Iterable[Key]:
     name = (child["metadata"].get("annotations") or {}).get(names.LABEL_TASK)
     return [(namespace_of(child), name)] if name else []
 
@@ -115,14 +143,29 @@ def _dependencies(task: Manifest) -> Iterable[str]:
     return [f"{namespace_of(task)}/{name}" for name in task.get("spec", {}).get("dependsOn") or ()]
 
 
-def _branch(task: Manifest) -> Iterable[str]:
-    branch = task.get("spec", {}).get("branch")
-    return [f"{namespace_of(task)}/{branch}"] if branch else []
+def _queue(task: Manifest) -> Iterable[str]:
+    """Tasks that wait for nothing but their branch, as far as we know; one that was never visited may."""
+    branch, status = task.get("spec", {}).get("branch"), task.get("status") or {}
+    is_over = is_finished(task) or bool(status.get("jobName")) or "deletionTimestamp" in task["metadata"]
+    if not branch or is_over or status.get("reason") not in (None, Reason.BRANCH_HELD.value):
+        return []
+    return [f"{namespace_of(task)}/{branch}"]
 
 
-def _held(task: Manifest) -> Iterable[str]:
-    is_held = (task.get("status") or {}).get("reason") == Reason.BRANCH_HELD.value
-    return [namespace_of(task)] if is_held else []
+def _branch_of(thing: Manifest) -> Key:
+    """Namespace and branch of a pod or Lease with a branch lock; the branch is empty for others."""
+    annotations = thing["metadata"].get("annotations") or {}
+    return namespace_of(thing), str(annotations.get(names.ANNOTATION_BRANCH, ""))
+
+
+def _lock(pod: Manifest) -> Iterable[str]:
+    label = pod["metadata"]["labels"].get(names.LABEL_BRANCH_LOCK)
+    return [f"{namespace_of(pod)}/{label}"] if label else []
+
+
+def _holder(lease: Manifest) -> Iterable[str]:
+    holder = (lease.get("spec") or {}).get("holderIdentity")
+    return [f"{namespace_of(lease)}/{holder}"] if holder else []
 
 
 def _workspace(task: Manifest) -> Iterable[str]:
@@ -143,4 +186,4 @@ def _task_uid(pod: Manifest) -> Iterable[str]:
 
 
 def _task_key(pod: Manifest) -> Iterable[str]:
-    return ["/".join(key) for key in _owner_key(pod)]
+    return ["/".join(key) for key in owner_keys(pod)]

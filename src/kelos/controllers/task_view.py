@@ -9,23 +9,27 @@ from typing import TypeVar
 
 from kelos.api import names
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
-from kelos.api.kinds import JOB, SECRET, TASK, Manifest
+from kelos.api.kinds import EVENT, JOB, POD, SECRET, TASK, Manifest
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.branch_view import BranchReader
-from kelos.controllers.reading import find, is_finished, phase_of
+from kelos.controllers.reading import find, is_finished, list_all, phase_of
 from kelos.controllers.task_caches import TaskCaches
 from kelos.errors import ClusterError, Invalid, NotFound, UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
 from kelos.tasks.blockers import BEFORE_BRANCH, first_blocker, needs_lock, needs_secrets
-from kelos.tasks.evidence.attempts import needs_log
+from kelos.tasks.branch import holder_of
+from kelos.tasks.evidence.attempts import needs_log, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job, read_pod
+from kelos.tasks.follow import needs_fresh_pods
 from kelos.tasks.needs import needed_secrets
+from kelos.tasks.stop import needs_warnings, newest
 from kelos.tasks.view import Dependency, TaskView
 
 Parsed = TypeVar("Parsed")
 
+WARNING_LIMIT = 500
 LOG_TAIL_LINES = 200
 LOG_LIMIT_BYTES = 1024 * 1024
 LOG_PATIENCE = timedelta(minutes=5)
@@ -49,11 +53,34 @@ class Observer:
         if manifest is None:
             return None
         view = self._from_caches(manifest)
-        if view.task.is_finished or view.task.is_being_deleted:
+        if view.task.is_being_deleted:
             return view
+        if not view.task.is_finished:
+            view = await self._closer(view)
+        return replace(view, logs=await self._logs(view))
+
+    async def _closer(self, view: TaskView) -> TaskView:
+        """What the caches cannot be trusted with."""
         if not view.owns_job:
             view = await self._about_to_start(view)
-        return replace(view, logs=await self._logs(view.pods))
+        if not (view.owns_job or view.status.get("jobName") or view.pods):
+            return view
+        if needs_fresh_pods(view):
+            uid = f"{names.LABEL_TASK_UID}={view.task.meta.uid}"
+            found = await list_all(self.cluster, POD, view.task.meta.namespace, labels=uid)
+            view = replace(view, pods=_in_order(found))
+        if needs_warnings(view):
+            view = replace(view, warning=await self._warning(view))
+        return view
+
+    async def _warning(self, view: TaskView) -> str:
+        """The newest warning about the pod that does not start, or the Job that has none."""
+        pod = newest(view.pods)
+        uid = pod.uid if pod is not None else view.job.uid if view.job is not None else ""
+        events = await list_all(self.cluster, EVENT, view.task.meta.namespace, fields=f"involvedObject.uid={uid}")
+        warnings = (event for event in events if event.get("type") == "Warning")
+        last = max(warnings, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""), default={})
+        return " ".join(str(last.get("message") or "").split())[:WARNING_LIMIT]
 
     def orphans(self, namespace: str, name: str) -> tuple[PodFacts, ...]:
         """Pods of a Task that is gone."""
@@ -67,34 +94,36 @@ class Observer:
         problems: list[str] = []
         workspace = caches.workspaces.get(namespace, worker.workspace_name) if worker.workspace_name else None
         configs = {n: caches.agent_configs.get(namespace, n) for n in worker.agent_config_names}
-        pods = sorted((read_pod(pod) for pod in caches.pods.by("task-uid", uid)), key=lambda p: (p.created_at, p.name))
+        pods = _in_order(caches.pods.by("task-uid", uid))
         own = {pod.uid for pod in pods}
-        view = TaskView(
+        return TaskView(
             task=task,
             status=manifest.get("status") or {},
             now=self.now(),
             settings=self.settings,
             job=read_job(job) if job is not None else None,
-            pods=tuple(pods),
+            pods=pods,
             strays=tuple(pod for pod in self.orphans(namespace, task.meta.name) if pod.uid not in own),
             workspace=_read(parse_workspace, workspace, problems),
             agent_configs={name: _read(parse_agent_config, config, problems) for name, config in configs.items()},
             problems=tuple(problems),
             dependencies={n: self._dependency(namespace, n) for n in task.spec.depends_on},
             graph=self._graph(task),
-            dependents=self._dependents(task),
+            dependents=self._dependents(task) if task.is_finished else (),
+            held=tuple(caches.leases.by("holder", f"{namespace}/{uid}")),
             client_silence_seconds=self.silence(task),
         )
-        return replace(view, lock=self.branches.cached(view))
 
     async def _about_to_start(self, view: TaskView) -> TaskView:
         """No Job in the cache: make sure there is none, and read what a start needs, as late as possible."""
-        if view.status.get("jobName"):
+        if view.status.get("jobName") or view.pods:
             return replace(view, job=await self._job(view))
         if needs_secrets(view):
             view = replace(view, secrets=await self._secrets(view))
         if first_blocker(view, BEFORE_BRANCH) is not None:
             return view
+        if needs_lock(view) and holder_of(lock := self.branches.cached(view)) and lock.holder_uid != view.task.meta.uid:
+            return replace(view, lock=lock)
         fresh = await self.cluster.get(TASK, view.task.meta.namespace, view.task.meta.name)
         task = parse_task(fresh)
         if task.meta.uid != view.task.meta.uid:
@@ -117,8 +146,10 @@ class Observer:
                 found[need.name] = frozenset(secret.get("data") or ()) if secret is not None else None
         return found
 
-    async def _logs(self, pods: Iterable[PodFacts]) -> Mapping[str, str]:
-        return {pod.uid: await self._log(pod) for pod in pods if pod.holds_outcome and needs_log(pod)}
+    async def _logs(self, view: TaskView) -> Mapping[str, str]:
+        known = recorded(view)
+        wanted = (pod for pod in view.pods if pod.holds_outcome and pod.uid not in known and needs_log(pod))
+        return {pod.uid: await self._log(pod) for pod in wanted}
 
     async def _log(self, pod: PodFacts) -> str:
         """The end of the agent's log; empty when it is gone, or stayed unreadable for too long."""
@@ -174,6 +205,11 @@ class Observer:
             if not is_finished(other) and task.meta.name not in kept and not status.get("jobName"):
                 waiting.append(other["metadata"]["name"])
         return tuple(waiting)
+
+
+def _in_order(pods: Iterable[Manifest]) -> tuple[PodFacts, ...]:
+    """Oldest first."""
+    return tuple(sorted((read_pod(pod) for pod in pods), key=lambda pod: (pod.created_at, pod.name)))
 
 
 def _read(parse: Callable[[Manifest], Parsed], manifest: Manifest | None, problems: list[str]) -> Parsed | None:

@@ -83,4 +83,3 @@ def _with_pull_policy(container: Manifest, request: JobRequest) -> Manifest:
 
 def _resources(requests: Mapping[str, str], limits: Mapping[str, str]) -> Manifest:
     return {"requests": dict(requests), "limits": dict(limits)}
-

@@ -82,9 +82,10 @@ def _task_values(task: Task) -> dict[str, str | None]:
 
 def _credentials(task: Task) -> list[Manifest]:
     credentials = task.spec.effective.credentials
-    if credentials is None or credentials.secret_ref is None:
+    agent_type = task.spec.effective.agent_type
+    if credentials is None or credentials.secret_ref is None or agent_type is None:
         return []
-    variable = find_agent(task.spec.effective.agent_type).credential_env(credentials.type)
+    variable = find_agent(agent_type.value).credential_env(credentials.type)
     return [] if variable is None else [_from_secret(variable, credentials.secret_ref.name, variable)]
 
 

@@ -79,6 +79,8 @@ def _template(
     request: JobRequest, instructions: Instructions, inputs: Inputs, volumes: Volumes, labels: Manifest
 ) -> Manifest:
     annotations = {names.LABEL_TASK: request.task.meta.name}
+    if request.branch_lock:
+        annotations[names.ANNOTATION_BRANCH] = request.task.spec.branch or ""
     if fits_annotation(request.prompt):
         annotations[names.ANNOTATION_PROMPT] = request.prompt
     return {
@@ -128,4 +130,3 @@ def _labels(task: Task, branch_lock: str) -> Manifest:
     if branch_lock:
         ours[names.LABEL_BRANCH_LOCK] = branch_lock
     return {**(task.spec.effective.pod_overrides.labels or {}), **ours}
-

@@ -16,7 +16,7 @@ def failure_policy(task: Task) -> Manifest:
     """The Task's own policy, else ours: disruptions are free, an agent's end is not repeated unless asked for."""
     if task.spec.pod_failure_policy is not None:
         return dict(task.spec.pod_failure_policy)
-    final = sorted(code for code, reason in EXIT_CODES.items() if not (task.spec.retries and reason in RETRIABLE))
+    final = sorted(code for code in EXIT_CODES if _is_reserved_end(task, code))
     rules: list[Manifest] = [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": "FailJob", "onExitCodes": {"operator": "In", "values": final}},
@@ -25,6 +25,17 @@ def failure_policy(task: Task) -> Manifest:
         agent = {"containerName": names.CONTAINER_AGENT, "operator": "NotIn", "values": [0]}
         rules.append({"action": "FailJob", "onExitCodes": agent})
     return {"rules": rules}
+
+
+def is_final(task: Task, exit_code: int | None) -> bool:
+    """Whether the policy above makes Kubernetes give up when the agent's container ends like that."""
+    if task.spec.pod_failure_policy is not None or not exit_code:
+        return False
+    return not task.spec.retries or _is_reserved_end(task, exit_code)
+
+
+def _is_reserved_end(task: Task, code: int) -> bool:
+    return code in EXIT_CODES and not (task.spec.retries and EXIT_CODES[code] in RETRIABLE)
 
 
 def backoff_limit(task: Task, settings: Settings) -> int:

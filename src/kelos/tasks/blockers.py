@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kelos.api import names
 from kelos.api.reasons import Reason
 from kelos.api.validate import check_agent_config, check_task, check_workspace
 from kelos.tasks import dependencies
@@ -97,12 +98,26 @@ def secret_is_missing(view: TaskView) -> Blocker | None:
                 f"Secret '{need.name}' ({need.purpose}) does not exist in namespace "
                 f"'{view.task.meta.namespace}'; create it",
             )
+        if need.key == names.KEY_GITHUB_TOKEN and need.key not in keys and keys.issuperset(names.APP_SECRET_KEYS):
+            return Blocker(
+                reason=Reason.TOKEN_UNAVAILABLE,
+                message=f"Secret '{need.name}' ({need.purpose}) holds a GitHub App's key, which is not supported yet; "
+                f"put a token into its key '{names.KEY_GITHUB_TOKEN}'",
+                is_final=True,
+            )
         if need.key and need.key not in keys:
             return _transient(
                 Reason.SECRET_MISSING,
                 f"Secret '{need.name}' ({need.purpose}) has no key '{need.key}'; add it",
             )
     return None
+
+
+def missing_secrets(view: TaskView) -> tuple[str, ...]:
+    """Secrets that were looked for, and are not there or lack a key."""
+    needs = needed_secrets(view.task, view.workspace, view.agent_configs) if view.secrets else ()
+    found = [(need, view.secrets.get(need.name)) for need in needs]
+    return tuple(dict.fromkeys(n.name for n, keys in found if keys is None or (n.key and n.key not in keys)))
 
 
 def job_name_is_taken(view: TaskView) -> Blocker | None:

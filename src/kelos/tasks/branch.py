@@ -14,8 +14,6 @@ from kelos.pods.job import owner_of
 from kelos.pods.repository import parse_repository
 from kelos.tasks.view import BranchLock, TaskView
 
-HOLDER_NAME = "kelos.dev/holder-task"  # on the Lease: the holder's name beside its uid, for people and for look-ups
-
 
 def lock_label(task: Task, workspace: Workspace | None) -> str:
     """The lock's identity: namespace, repository and branch. Empty without a branch or a checkout."""
@@ -63,7 +61,7 @@ def _lease(task: Task, lock: BranchLock) -> Manifest:
             "name": lock.lease_name,
             "namespace": task.meta.namespace,
             "labels": {names.LABEL_BRANCH_LOCK: lock.label, names.LABEL_MANAGED_BY: "kelos-controller"},
-            "annotations": {HOLDER_NAME: task.meta.name, "kelos.dev/branch": task.spec.branch or ""},
+            "annotations": {names.ANNOTATION_HOLDER: task.meta.name, names.ANNOTATION_BRANCH: task.spec.branch or ""},
             "ownerReferences": [owner_of(task)],
         },
         "spec": {"holderIdentity": task.meta.uid},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Phase
 from kelos.tasks.view import TaskView
+
+KEPT_LIMIT_BYTES = 384 * 1024
+"""An object in the API server may have 1.5 MiB; the prompt takes a third of that, our own results as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,12 @@ class Remembered:
     uid: str
     outputs: tuple[str, ...] = ()
     results: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """About what this costs in a stored status."""
+        texts = (self.name, self.uid, *self.outputs, *self.results.keys(), *self.results.values())
+        return sum(len(text.encode()) + 8 for text in texts)
 
     def as_status(self) -> Manifest:
         return {
@@ -30,7 +39,7 @@ class Remembered:
 
 
 def remembered(view: TaskView) -> dict[str, Remembered]:
-    """Dependencies known to have succeeded: those kept in status, and those seen succeeded now."""
+    """Dependencies known to have succeeded: as they are as long as they are there, else as they were kept."""
     known = {}
     for entry in view.status.get("dependencies") or ():
         known[entry["name"]] = Remembered(
@@ -41,9 +50,36 @@ def remembered(view: TaskView) -> dict[str, Remembered]:
         )
     for name in view.task.spec.depends_on:
         found = view.dependencies.get(name)
-        if name not in known and found is not None and found.phase is Phase.SUCCEEDED:
+        is_same = name not in known or (found is not None and known[name].uid == found.uid)
+        if is_same and found is not None and found.phase is Phase.SUCCEEDED:
             known[name] = Remembered(name=name, uid=found.uid, outputs=found.outputs, results=found.results)
     return known
+
+
+def to_keep(view: TaskView) -> list[Manifest]:
+    """What goes into status: everything when it fits, else without the largest texts, responses first."""
+    kept = remembered(view)
+    total = sum(entry.size_bytes for entry in kept.values())
+    for lighten in (_without_response, _without_outputs, _without_results):
+        for entry in sorted(kept.values(), key=lambda e: (-e.size_bytes, e.name)):
+            if total <= KEPT_LIMIT_BYTES:
+                break
+            lighter = lighten(entry)
+            total -= entry.size_bytes - lighter.size_bytes
+            kept[entry.name] = lighter
+    return [entry.as_status() for entry in kept.values()]
+
+
+def _without_response(entry: Remembered) -> Remembered:
+    return replace(entry, results={key: text for key, text in entry.results.items() if key != "response"})
+
+
+def _without_outputs(entry: Remembered) -> Remembered:
+    return replace(entry, outputs=())
+
+
+def _without_results(entry: Remembered) -> Remembered:
+    return replace(entry, results={})
 
 
 def missing(view: TaskView) -> tuple[str, ...]:

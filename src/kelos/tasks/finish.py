@@ -10,9 +10,8 @@ from kelos.api.names import FINALIZER_OUTCOME, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
 from kelos.outputs.results import results_of
 from kelos.plan import Delete, DropFinalizer, EventType, Plan, Step, Tell
-from kelos.tasks.branch import is_ours
-from kelos.tasks.dependencies import remembered
-from kelos.tasks.evidence.attempts import Attempt, record, total_usage
+from kelos.tasks.dependencies import to_keep
+from kelos.tasks.evidence.attempts import AGENT_ERRORS, Attempt, attempts_over, record, recorded, total_usage
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import in_phase, set_status, timestamp
 from kelos.tasks.view import TaskView
@@ -32,17 +31,19 @@ def end(
 ) -> Plan:
     """The terminal status, its event, and the release of everything that has been captured."""
     status = in_phase(view, phase, reason, message, completionTime=timestamp(view.now))
+    if view.job is not None and view.owns_job:
+        status["jobName"] = view.job.name
     status = with_attempts(view, status, attempts)
     if reason is not None:
         status["diagnosis"] = {"reason": reason.value, "message": message, "advice": advice}
-    if (kept := remembered(view)) and "dependencies" not in status:
-        status["dependencies"] = [entry.as_status() for entry in kept.values()]
+    if "dependencies" not in status and (kept := to_keep(view)):
+        status["dependencies"] = kept
     is_good = phase is Phase.SUCCEEDED
     word = event or ("TaskSucceeded" if is_good else "TaskFailed")
     told = tell(view, EventType.NORMAL if is_good else EventType.WARNING, word, message)
     ttl = view.task.spec.ttl_seconds_after_finished
     again = float(ttl) if ttl is not None else None
-    return Plan(steps=(*set_status(view, status), told, *_releases(view)), again_in_seconds=again)
+    return Plan(steps=(*set_status(view, status), told, *_releases(view, reason)), again_in_seconds=again)
 
 
 def with_attempts(view: TaskView, status: Manifest, attempts: Iterable[Attempt]) -> Manifest:
@@ -79,7 +80,7 @@ def tell(view: TaskView, type: EventType, reason: str, message: str) -> Tell:
 
 def after_end(view: TaskView) -> Plan:
     """A finished Task: let go of what still holds on, then delete it when its time has come."""
-    steps = _releases(view)
+    steps = (*_late_attempts(view), *_releases(view, view.task.status.reason), *_stray_job(view))
     ttl = view.task.spec.ttl_seconds_after_finished
     done = view.task.status.completion_time
     if ttl is None or done is None:
@@ -112,15 +113,46 @@ def release_pods(pods: Iterable[PodFacts]) -> tuple[Step, ...]:
     )
 
 
-def _releases(view: TaskView) -> tuple[Step, ...]:
+def _late_attempts(view: TaskView) -> tuple[Step, ...]:
+    """Attempts that ended after their Task did: their cost counts, the verdict stays."""
+    late = tuple(a for a in attempts_over(view) if a.pod.holds_outcome and a.pod.uid not in recorded(view))
+    if not late:
+        return ()
+    entries = record(view, late)
+    status = {**view.status, "attempts": entries}
+    if usage := total_usage(entries):
+        status["usage"] = usage
+    return set_status(view, status)
+
+
+def _releases(view: TaskView, reason: Reason | None) -> tuple[Step, ...]:
+    """Let go of pods; once all are over also of the stopped Job and of every branch lock."""
     steps = list(release_pods(view.pods))
-    if all(pod.is_over for pod in view.pods):
-        if view.job is not None and view.owns_job and view.job.is_suspended and not view.job.is_being_deleted:
-            steps.append(_delete_job(view))
-        if view.lock is not None and view.lock.lease is not None and is_ours(view):
-            lease = view.lock.lease["metadata"]
-            steps.append(Delete(kind=LEASE, namespace=lease["namespace"], name=lease["name"], uid=lease["uid"]))
+    if any(not pod.is_over for pod in view.pods):
+        return tuple(steps)
+    # Pods of an agent that failed stay for people to read their logs.
+    is_stopped = view.job is not None and view.owns_job and view.job.is_suspended and reason not in AGENT_ERRORS
+    if view.job is not None and is_stopped and not view.job.is_being_deleted:
+        steps.append(_delete_job(view))
+    steps += (_give_back(lease["metadata"]) for lease in view.held)
     return tuple(steps)
+
+
+def _give_back(lease: Manifest) -> Delete:
+    """Only as it was seen: whoever took the lock over since then keeps it, and a takeover keeps the uid."""
+    version = str(lease["resourceVersion"])
+    return Delete(
+        kind=LEASE, namespace=lease["namespace"], name=lease["name"], uid=lease["uid"], resource_version=version
+    )
+
+
+def _stray_job(view: TaskView) -> tuple[Step, ...]:
+    """A Job that a controller created which did not know yet that the Task had ended: nobody will follow it."""
+    job, ended_at = view.job, view.task.status.completion_time
+    if job is None or not view.owns_job or job.is_being_deleted or job.has_failed or job.has_succeeded:
+        return ()
+    is_stray = not view.task.status.job_name or (ended_at is not None and job.created_at > ended_at)
+    return (_delete_job(view),) if is_stray else ()
 
 
 def _delete_job(view: TaskView) -> Delete:

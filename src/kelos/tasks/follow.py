@@ -9,15 +9,20 @@ from kelos.api.kinds import JOB, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import EventType, Patch, Plan, Step
 from kelos.tasks.evidence.attempts import Attempt, attempts_over, recorded
-from kelos.tasks.evidence.diagnosis import why_not_started
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, release_pods, tell, with_attempts
 from kelos.tasks.status import in_phase, set_status, timestamp
-from kelos.tasks.stop import JOB_VERDICT_SECONDS, Stop, newest, stop_request, waiting_since_start
+from kelos.tasks.stop import (
+    JOB_VERDICT_SECONDS,
+    QUIET_START_SECONDS,
+    Stop,
+    newest,
+    start_diagnosis,
+    stop_request,
+    waiting_since_start,
+)
 from kelos.tasks.view import TaskView
 
-QUIET_START_SECONDS = 5.0
-"""Passing states of a start are only written when they last longer than this."""
 LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -62,6 +67,13 @@ def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> V
     return None
 
 
+def needs_fresh_pods(view: TaskView) -> bool:
+    """Whether the end must not be judged by a cache of pods: it may be behind that of Jobs, and the end is final."""
+    job = view.job
+    is_at_its_end = job is None or job.is_being_deleted or job.has_failed or job.has_succeeded or job.is_suspended
+    return is_at_its_end and not any(attempt.has_succeeded for attempt in attempts_over(view))
+
+
 def _job_failed(view: TaskView, job: JobFacts, over: tuple[Attempt, ...]) -> Verdict:
     if job.failure == "DeadlineExceeded":
         return Verdict(
@@ -103,7 +115,7 @@ def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
     pod = newest(view.pods)
     past = tuple(a for a in over if a.pod.is_being_deleted or (pod is not None and a.pod.uid != pod.uid))
     status = with_attempts(view, _phase(view, pod), past)
-    if pod is not None:
+    if past and pod is not None:
         status["podName"] = pod.name
     steps = (*set_status(view, status), *_running_story(view, status), *release_pods(a.pod for a in past))
     return Plan(steps=steps, again_in_seconds=_look_again(view))
@@ -117,13 +129,13 @@ def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
         return in_phase(view, Phase.RUNNING, None, message, startTime=since, jobName=job_name, podName=pod.name)
     waited = waiting_since_start(view)
     is_quiet = waited is None or waited.total_seconds() < QUIET_START_SECONDS
-    why = why_not_started(pod) if pod is not None else None
-    if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not (why is not None and why.is_problem):
+    why = start_diagnosis(view)
+    if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not why.is_problem:
         return dict(view.status)
     phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
-    reason = why.reason if why is not None else Reason.POD_PENDING
-    message = why.message if why is not None else f"Job '{job_name}' has no pod yet"
-    return in_phase(view, phase, reason, message, jobName=job_name)
+    message = f"{why.message}. {why.advice}" if why.advice else why.message
+    status = in_phase(view, phase, why.reason, message, jobName=job_name)
+    return {**status, "podName": pod.name} if pod is not None else status
 
 
 def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:

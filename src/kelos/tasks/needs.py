@@ -29,9 +29,10 @@ def needed_secrets(
 
 def _credentials(task: Task) -> Iterable[SecretNeed]:
     credentials = task.spec.effective.credentials
-    if credentials is None or credentials.secret_ref is None:
+    agent_type = task.spec.effective.agent_type
+    if credentials is None or credentials.secret_ref is None or agent_type is None:
         return
-    key = find_agent(task.spec.effective.agent_type).credential_env(credentials.type)
+    key = find_agent(agent_type.value).credential_env(credentials.type)
     if key is not None:
         yield SecretNeed(name=credentials.secret_ref.name, purpose="agent credentials", key=key)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
-from kelos.plan import Plan
+from kelos.api.kinds import TASK, Manifest
+from kelos.api.names import FINALIZER_TASK
+from kelos.api.reasons import Phase, Reason
+from kelos.plan import DropFinalizer, Plan, SetStatus
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.finish import after_end, release, release_pods
 from kelos.tasks.follow import follow
 from kelos.tasks.start import start_or_hold
+from kelos.tasks.status import MESSAGE_LIMIT, timestamp
 from kelos.tasks.stop import lease_period_seconds
 from kelos.tasks.view import TaskView
 
@@ -28,7 +33,8 @@ def _plan(view: TaskView) -> Plan:
         return release(view)
     if view.task.is_finished:
         return after_end(view)
-    if view.owns_job or view.status.get("jobName"):
+    # Pods without a Job tell of one that went before its name was written.
+    if view.owns_job or view.status.get("jobName") or view.pods:
         return _with_lease(view, follow(view))
     return _with_lease(view, start_or_hold(view))
 
@@ -45,3 +51,31 @@ def _with_lease(view: TaskView, plan: Plan) -> Plan:
 def plan_orphans(pods: Iterable[PodFacts]) -> Plan:
     """Pods whose Task is gone: nobody waits for their outcome any more."""
     return Plan(steps=release_pods(pods))
+
+
+def plan_unreadable(manifest: Manifest, problem: str, now: datetime) -> Plan:
+    """A Task that makes no sense, say one that an older version stored: fail it with the sentence, or let it go."""
+    meta, status = manifest.get("metadata") or {}, manifest.get("status") or {}
+    if not meta or status.get("phase") in (Phase.SUCCEEDED.value, Phase.FAILED.value):
+        return Plan()
+    if "deletionTimestamp" in meta:
+        if FINALIZER_TASK not in (meta.get("finalizers") or ()):
+            return Plan()
+        return Plan(steps=(_drop_task_finalizer(meta),))
+    body = {
+        "phase": Phase.FAILED.value,
+        "reason": Reason.INVALID_SPEC.value,
+        "message": problem[:MESSAGE_LIMIT],
+        "observedGeneration": meta.get("generation"),
+        "completionTime": timestamp(now),
+    }
+    step = SetStatus(
+        kind=TASK, namespace=meta["namespace"], name=meta["name"], resource_version=meta["resourceVersion"], body=body
+    )
+    return Plan(steps=(step,))
+
+
+def _drop_task_finalizer(meta: Manifest) -> DropFinalizer:
+    return DropFinalizer(
+        kind=TASK, namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], finalizer=FINALIZER_TASK
+    )

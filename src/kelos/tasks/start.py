@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kelos.api.kinds import JOB, SECRET, Manifest
+from kelos.api.kinds import JOB, SECRET, Kind, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.errors import Forbidden, Invalid, UserError
 from kelos.plan import Create, EventType, Plan, Step
@@ -10,7 +10,7 @@ from kelos.pods.job import Built, build_job
 from kelos.pods.request import JobRequest
 from kelos.tasks import branch
 from kelos.tasks.blockers import Blocker, first_blocker
-from kelos.tasks.dependencies import remembered
+from kelos.tasks.dependencies import to_keep
 from kelos.tasks.finish import end, tell
 from kelos.tasks.prompt import Rendered, render_prompt
 from kelos.tasks.status import INPUTS_READY, PROMPT_RENDERED, in_phase, set_status, with_condition
@@ -35,13 +35,23 @@ def start_or_hold(view: TaskView) -> Plan:
     return _hold(view, blocker)
 
 
-def plan_refusal(view: TaskView, answer: Invalid | Forbidden) -> Plan | None:
-    """Fail the Task with the server's sentence; None when waiting may help."""
+def plan_refusal(view: TaskView, kind: Kind, answer: Invalid | Forbidden) -> Plan:
+    """Fail the Task with the server's sentence, or hold it when waiting may help."""
     if isinstance(answer, Invalid):
-        return _refuse(view, Reason.INVALID_SPEC, f"The API server refused the Job: {answer}")
+        return _refuse(view, Reason.INVALID_SPEC, f"The API server refused the {kind}: {answer}")
+    message = f"A policy of the cluster refused the {kind}: {answer}"
     if any(words in str(answer) for words in PASSING):
-        return None
-    return _refuse(view, Reason.POLICY_DENIED, f"A policy of the cluster refused the Job: {answer}")
+        return _hold(view, Blocker(reason=Reason.POLICY_DENIED, message=message, is_transient=True))
+    return _refuse(view, Reason.POLICY_DENIED, message)
+
+
+def plan_taken(view: TaskView, kind: Kind, name: str) -> Plan:
+    """Somebody else's object has a name we need: hold the Task until it is gone."""
+    message = (
+        f"A {kind} called '{name}' exists and does not belong to Task '{view.task.meta.name}'; "
+        "delete it or rename the Task"
+    )
+    return _hold(view, Blocker(reason=Reason.INVALID_SPEC, message=message, is_transient=True))
 
 
 def _refuse(view: TaskView, reason: Reason, message: str) -> Plan:
@@ -113,5 +123,5 @@ def _stories(view: TaskView, built: Built, rendered: Rendered) -> tuple[Step, ..
 
 
 def _with_dependencies(view: TaskView, status: Manifest) -> Manifest:
-    kept = [entry.as_status() for entry in remembered(view).values()]
+    kept = to_keep(view)
     return {**status, "dependencies": kept} if kept else status

@@ -10,8 +10,9 @@ from datetime import timedelta
 from kelos.api import names
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
-from kelos.tasks.evidence.attempts import agent_errors, attempts_over, record
-from kelos.tasks.evidence.diagnosis import why_not_started
+from kelos.pods.policy import is_final
+from kelos.tasks.evidence.attempts import agent_errors, attempts_over, infrastructure_failures, record
+from kelos.tasks.evidence.diagnosis import Diagnosis, why_no_pod, why_not_started
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import INPUTS_READY, condition_since
 from kelos.tasks.view import TaskView
@@ -27,6 +28,8 @@ class Stop:
     message: str
 
 
+QUIET_START_SECONDS = 5.0
+"""Passing states of a start are only looked into, and written, when they last longer than this."""
 JOB_VERDICT_SECONDS = 3.0
 """A Job that gives up says so within this time after its pod; its next pod comes after ten seconds."""
 
@@ -60,20 +63,21 @@ def late_start(view: TaskView) -> Stop | None:
     limit = view.task.spec.start_timeout_seconds
     if waited is None or waited.total_seconds() < limit:
         return None
-    pod = newest(view.pods)
-    if pod is None:
-        return Stop(reason=Reason.START_TIMEOUT, message=f"No pod was started within {limit} seconds")
-    why = why_not_started(pod)
+    why = start_diagnosis(view)
     if why.is_problem and why.reason is not None:
         return Stop(reason=why.reason, message=f"{why.message} (gave up after {limit} seconds). {why.advice}")
     return Stop(reason=Reason.START_TIMEOUT, message=f"The agent did not start within {limit} seconds: {why.message}")
 
 
 def spent_retries(view: TaskView) -> Stop | None:
-    """Kubernetes is about to try again, but the agent has failed more often than `spec.retries` allows."""
+    """Kubernetes is about to try again, but `spec.retries`, or the budget for a cluster's failures, is spent."""
     over = attempts_over(view)
-    errors = agent_errors(record(view, over))
-    if errors <= view.task.spec.retries or not over or not _will_be_repeated(view):
+    entries = record(view, over)
+    is_spent = (
+        agent_errors(entries) > view.task.spec.retries
+        or infrastructure_failures(entries) > view.settings.infrastructure_retries
+    )
+    if not is_spent or not over or not _will_be_repeated(view):
         return None
     last = over[-1].diagnosis
     return Stop(reason=last.reason or Reason.AGENT_ERROR, message=last.message)
@@ -103,12 +107,33 @@ def waiting_since_start(view: TaskView) -> timedelta | None:
     return view.now - view.job.created_at
 
 
+def start_diagnosis(view: TaskView) -> Diagnosis:
+    """Why the agent does not run yet, as far as pod and events tell."""
+    pod = newest(view.pods)
+    if pod is not None:
+        return why_not_started(pod, view.warning)
+    name = view.job.name if view.job is not None else view.status.get("jobName", "")
+    return why_no_pod(name, view.task.meta.namespace, view.warning)
+
+
+def needs_warnings(view: TaskView) -> bool:
+    """Whether events must say why nothing starts: it takes longer than usual, and the pod itself does not know."""
+    waited = waiting_since_start(view)
+    if waited is None or waited.total_seconds() < QUIET_START_SECONDS:
+        return False
+    return not start_diagnosis(view).is_problem
+
+
 def _will_be_repeated(view: TaskView) -> bool:
     last = newest(view.pods)
     if view.job is None or view.job.has_failed or last is None:
         return False
+    if not last.is_over:
+        return True
+    if not last.is_disrupted and is_final(view.task, last.agent.exit_code):
+        return False
     ended_at = last.agent.finished_at or last.created_at
-    return not last.is_over or (view.now - ended_at).total_seconds() >= JOB_VERDICT_SECONDS
+    return (view.now - ended_at).total_seconds() >= JOB_VERDICT_SECONDS
 
 
 def inputs_missing_for(view: TaskView) -> timedelta | None:

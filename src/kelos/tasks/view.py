@@ -53,6 +53,8 @@ class TaskView:
     `dependents` are unfinished Tasks that still have to learn this one's results.
     `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
     `strays` are pods of an earlier Task of the same name.
+    `held` are the branch locks that are ours, whatever the Workspace says by now.
+    `warning` is the newest complaint of Kubernetes about a pod that does not start, or is not even made.
     `problems` says which objects the Task refers to could not be read, in sentences.
     """
 
@@ -71,6 +73,8 @@ class TaskView:
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: tuple[str, ...] = ()
     lock: BranchLock | None = None
+    held: tuple[Manifest, ...] = ()
+    warning: str = ""
     client_silence_seconds: float | None = None
     problems: tuple[str, ...] = ()
 

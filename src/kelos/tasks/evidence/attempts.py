@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from kelos.api.kinds import Manifest
 from kelos.api.outcome import Outcome, Usage
+from kelos.api.quantity import quantity_of
 from kelos.api.reasons import Phase, Reason
 from kelos.outputs.document import decode_document
 from kelos.outputs.markers import read_log
@@ -16,6 +17,9 @@ from kelos.tasks.evidence.diagnosis import Diagnosis, why_ended
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
+
+AGENT_ERRORS = (Reason.AGENT_ERROR, Reason.AGENT_INCOMPLETE, Reason.RATE_LIMITED)
+INFRASTRUCTURE = (Reason.EVICTED, Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_PENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,8 @@ def attempts_over(view: TaskView) -> tuple[Attempt, ...]:
 def judge(view: TaskView, pod: PodFacts) -> Attempt:
     outcome = read_outcome(pod, view.logs.get(pod.uid, ""))
     diagnosis = why_ended(pod, outcome)
-    if diagnosis.reason is Reason.CANCELLED and pod.is_being_deleted:
+    was_stopped = view.job is not None and (view.job.is_suspended or view.job.failure == "DeadlineExceeded")
+    if diagnosis.reason is Reason.CANCELLED and pod.is_being_deleted and not was_stopped:
         diagnosis = Diagnosis(
             reason=Reason.EVICTED,
             message=f"Pod '{pod.name}' was deleted while the agent ran",
@@ -83,8 +88,12 @@ def record(view: TaskView, attempts: Iterable[Attempt]) -> list[Manifest]:
 
 def agent_errors(entries: Iterable[Manifest]) -> int:
     """How many attempts the agent itself spoiled; lost nodes and evictions do not count."""
-    spoiled = {Reason.AGENT_ERROR.value, Reason.AGENT_INCOMPLETE.value, Reason.RATE_LIMITED.value}
-    return sum(1 for entry in entries if entry.get("reason") in spoiled)
+    return sum(1 for entry in entries if entry.get("reason") in AGENT_ERRORS)
+
+
+def infrastructure_failures(entries: Iterable[Manifest]) -> int:
+    """How many attempts the cluster spoiled: they have a budget of their own."""
+    return sum(1 for entry in entries if entry.get("reason") in INFRASTRUCTURE)
 
 
 def usage_entry(usage: Usage) -> Manifest:
@@ -96,7 +105,7 @@ def usage_entry(usage: Usage) -> Manifest:
         "cacheWriteTokens": usage.cache_write_tokens,
         "reasoningTokens": usage.reasoning_tokens,
         "cost": usage.cost_usd,
-        "costUSD": usage.cost_usd,
+        "costUSD": quantity_of(usage.cost_usd) if usage.cost_usd is not None else None,
         "model": usage.model,
     }
     return {field: value for field, value in numbers.items() if value is not None}
@@ -115,7 +124,9 @@ def total_usage(entries: Iterable[Manifest]) -> Manifest:
         if "model" in usage:
             total["model"] = usage["model"]
     if cost is not None:
-        total["cost"] = total["costUSD"] = format(cost.normalize(), "f")
+        total["cost"] = format(cost.normalize(), "f")
+        if (quantity := quantity_of(total["cost"])) is not None:
+            total["costUSD"] = quantity
     return total
 
 

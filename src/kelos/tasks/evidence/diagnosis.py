@@ -9,8 +9,23 @@ from kelos.api.outcome import Outcome
 from kelos.api.reasons import EXIT_CODES, Reason
 from kelos.tasks.evidence.facts import ContainerFacts, PodFacts
 
-IMAGE_PROBLEMS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable")
-CONFIG_PROBLEMS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+IMAGE_PROBLEMS = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+)
+CONFIG_PROBLEMS = (
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "PreStartHookError",
+    "PostStartHookError",
+)
+CANNOT_START = ("StartError", "ContainerCannotRun")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +38,24 @@ class Diagnosis:
     is_problem: bool = False
 
 
-def why_not_started(pod: PodFacts) -> Diagnosis:
-    """Why the agent of this pod does not run yet."""
+def why_no_pod(job_name: str, namespace: str, warning: str) -> Diagnosis:
+    """Why a Job has no pod; `warning` is the newest complaint of the Job controller."""
+    if not warning:
+        return Diagnosis(
+            reason=Reason.POD_PENDING,
+            message=f"Job '{job_name}' has no pod yet",
+            advice=f"If that lasts, look at its events: kubectl describe job {job_name} -n {namespace}",
+        )
+    message = f"Kubernetes cannot create the pod of Job '{job_name}': {warning}"
+    if "exceeded quota" in warning:
+        return _problem(Reason.POD_PENDING, message, "Wait until others have ended, or raise the namespace's quota")
+    if "forbidden" in warning:
+        return _problem(Reason.POLICY_DENIED, message, "Change podOverrides so that the namespace's policies allow it")
+    return _problem(Reason.POD_PENDING, message, "Correct podOverrides, or create what the message names")
+
+
+def why_not_started(pod: PodFacts, warning: str = "") -> Diagnosis:
+    """Why the agent of this pod does not run yet; `warning` is the newest complaint of Kubernetes about it."""
     for container in (*pod.preparation, pod.agent):
         if container.waiting_reason in IMAGE_PROBLEMS:
             return _problem(
@@ -39,11 +70,24 @@ def why_not_started(pod: PodFacts) -> Diagnosis:
                 f"Container '{container.name}' of pod '{pod.name}' cannot be created: {_said(container)}",
                 "Create the Secret or key that the message names" if secret else "Check podOverrides",
             )
+        if container.waiting_reason == "CrashLoopBackOff":
+            return _problem(
+                Reason.SETUP_FAILED,
+                f"Container '{container.name}' of pod '{pod.name}' ends again and again: {_said(container)}",
+                f"Read its log: kubectl logs {pod.name} -c {container.name} -n {pod.namespace} --previous",
+            )
     if pod.unschedulable:
         return _problem(
             Reason.UNSCHEDULABLE,
             f"Pod '{pod.name}' fits on no node: {pod.unschedulable}",
             "Lower the requests in podOverrides.resources, or add a node",
+        )
+    if warning:
+        missing = any(word in warning.lower() for word in ("secret", "configmap"))
+        return _problem(
+            Reason.SECRET_MISSING if missing and "secret" in warning.lower() else Reason.POD_PENDING,
+            f"Pod '{pod.name}' does not start: {warning}",
+            "Create what the message names" if missing else "Look at the node and at podOverrides",
         )
     if any(container.has_started for container in pod.preparation):
         return Diagnosis(reason=Reason.INITIALIZING, message=f"Pod '{pod.name}' prepares the workspace")
@@ -52,7 +96,7 @@ def why_not_started(pod: PodFacts) -> Diagnosis:
 
 def why_ended(pod: PodFacts, outcome: Outcome | None) -> Diagnosis:
     """What the end of this pod means. The kernel's and the kubelet's word goes before the agent's."""
-    for judge in (_killed_by_kubernetes, _preparation_failed, _never_started, _told_by_runner):
+    for judge in (_killed_by_kubernetes, _preparation_failed, _cannot_start, _never_started, _told_by_runner):
         if (found := judge(pod, outcome)) is not None:
             return found
     return _by_exit_code(pod)
@@ -81,6 +125,11 @@ def _killed_by_kubernetes(pod: PodFacts, outcome: Outcome | None) -> Diagnosis |
             message=f"Pod '{pod.name}' was evicted: {said}",
             advice="Set requests in podOverrides.resources so that the node keeps room for it",
         )
+    if pod.reason:  # the kubelet's word for a pod it refused or dropped: NodeShutdown, OutOfcpu, NodeAffinity, …
+        said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
+        return _lost(f"The node did not keep pod '{pod.name}' ({said})")
+    if outcome is None and any(c.ended_because == "ContainerStatusUnknown" for c in (*pod.preparation, pod.agent)):
+        return _lost(f"The node of pod '{pod.name}' lost its containers")
     return None
 
 
@@ -97,6 +146,18 @@ def _preparation_failed(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | N
         reason=reason,
         message=f"Container '{failed.name}' of pod '{pod.name}' {_ended(failed)} before the agent started",
         advice=f"Read its log: kubectl logs {pod.name} -c {failed.name} -n {pod.namespace}",
+    )
+
+
+def _cannot_start(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
+    agent = pod.agent
+    if agent.ended_because not in CANNOT_START:
+        return None
+    said = " ".join(agent.termination_message.split())[:500] or f"exit code {agent.exit_code}"
+    return Diagnosis(
+        reason=Reason.SETUP_FAILED,
+        message=f"Container '{agent.name}' of pod '{pod.name}' cannot be started: {said}",
+        advice=f"Use an image that has {names.ENTRYPOINT} and runs on the node's architecture",
     )
 
 
@@ -125,19 +186,23 @@ def _told_by_runner(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
 
 def _by_exit_code(pod: PodFacts) -> Diagnosis:
     agent = pod.agent
+    if agent.exit_code is None:
+        return _lost(f"Nobody knows how container '{agent.name}' of pod '{pod.name}' ended")
     if agent.exit_code == 0:
         return Diagnosis(reason=None, message="The agent's container ended normally; it reported no outcome")
     return Diagnosis(
-        reason=EXIT_CODES.get(agent.exit_code or 0, Reason.AGENT_ERROR),
+        reason=EXIT_CODES.get(agent.exit_code, Reason.AGENT_ERROR),
         message=f"Container '{agent.name}' of pod '{pod.name}' {_ended(agent)} and reported no outcome",
         advice=f"Read its log: kubectl logs {pod.name} -c {agent.name} -n {pod.namespace}",
     )
 
 
+def _lost(message: str) -> Diagnosis:
+    return Diagnosis(reason=Reason.EVICTED, message=message, advice="Look at the node, then run the Task again")
+
+
 def _ended(container: ContainerFacts) -> str:
-    if container.exit_code is None:
-        return "was lost"
-    if container.exit_code > 128:
+    if container.exit_code is not None and container.exit_code > 128:
         return f"was killed by signal {container.exit_code - 128}"
     return f"ended with exit code {container.exit_code}"
 
