@@ -10,9 +10,17 @@ import kubernetes.client.models as models
 TABLE = Path(__file__).parents[3] / "src/kelos/local/server/builtin/fields.json"
 _ROOTS = (
     "V1Pod V1Job V1CronJob V1Deployment V1Secret V1ConfigMap V1ServiceAccount V1PersistentVolumeClaim V1Service "
-    "CoreV1Event EventsV1Event V1Lease V1Namespace V1Node V1Role V1RoleBinding V1ClusterRole V1ClusterRoleBinding"
+    "CoreV1Event EventsV1Event V1Lease V1Namespace V1Node V1Role V1RoleBinding V1ClusterRole V1ClusterRoleBinding "
+    "V1CustomResourceDefinition"
 )
 _PLAIN = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "object": "any", "datetime": "time"}
+
+
+# The client leaves these open; they hold schemas again, or a mere yes or no.
+_SCHEMAS = {
+    "items": "JSONSchemaProps",
+    **dict.fromkeys(("additionalItems", "additionalProperties"), "JSONSchemaProps|boolean"),
+}
 
 
 def official_fields() -> dict[str, dict[str, str]]:
@@ -26,6 +34,7 @@ def official_fields() -> dict[str, dict[str, str]]:
             continue
         found[_short(name)] = {model.attribute_map[key]: _type(each) for key, each in model.openapi_types.items()}
         waiting += re.findall(r"\w*V[12]\w+", " ".join(model.openapi_types.values()))
+    found["JSONSchemaProps"] |= _SCHEMAS
     return dict(sorted(found.items()))
 
 

@@ -87,8 +87,9 @@ def _struct(value: Any, type_name: str, path: str, unknown: list[str]) -> Manife
 
 
 def _value(value: Any, kind: str, path: str, is_quantity: bool, unknown: list[str]) -> Any:
-    if kind == "any":
+    if kind == "any" or (kind.endswith("|boolean") and isinstance(value, bool)):
         return value
+    kind = kind.removesuffix("|boolean")
     if wanted := _PYTHON.get(kind):
         return _plain(value, wanted, path, is_quantity)
     if kind[0] == "[":

@@ -7,7 +7,7 @@ from typing import Any
 from kelos.api.kinds import Kind, Manifest
 from kelos.local.server.builtin import columns, events, jobs, plain, pods, shapes
 from kelos.local.server.builtin.rules import BuiltInRules
-from kelos.local.server.custom.rules import DefinitionRules, ending
+from kelos.local.server.custom import rules as definitions
 from kelos.local.server.merging.shape import OBJECT
 from kelos.local.server.resources import Resource
 from kelos.local.server.selectors import FieldReader
@@ -125,8 +125,8 @@ _GROUPS = (
     _resource(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False, columns=columns.BINDINGS),
     _resource(
         "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False,
-        short_names=("crd", "crds"), categories=("api-extensions",), rules=DefinitionRules(), shape=shapes.DEFINITION,
-        columns=columns.DEFINITIONS, unconditional_update=False, ending=ending, **_STATUS, **_SPEC,
+        short_names=("crd", "crds"), categories=("api-extensions",), rules=definitions.RULES, shape=shapes.DEFINITION,
+        columns=columns.DEFINITIONS, unconditional_update=False, ending=definitions.ending, **_STATUS, **_SPEC,
     ),
 )  # fmt: skip
 

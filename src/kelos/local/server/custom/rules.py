@@ -6,27 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from kelos.api.kinds import Manifest
+from kelos.local.server.builtin.rules import BuiltInRules, default, required
 from kelos.local.server.custom.json_path import compile_path
 from kelos.local.server.custom.schema_checks import check_schema
 from kelos.local.server.refusals import Cause
-from kelos.local.server.resources import Admission
 
 _NAMES = ("plural", "kind", "singular", "listKind")
 _COLUMN_TYPES = ("integer", "number", "string", "boolean", "date")
-
-
-class DefinitionRules:
-    """Completes a definition with its defaults and its status."""
-
-    def admit(self, new: Manifest, old: Manifest | None) -> Admission:
-        spec = new.get("spec")
-        if not isinstance(spec, dict):
-            return Admission(manifest=new, causes=[_required("spec")])
-        new = {**new, "spec": _completed(spec)}
-        causes = [*_check(new), *(_check_unchanged(new["spec"], old["spec"]) if old else ())]
-        if causes:
-            return Admission(manifest=new, causes=causes)
-        return Admission(manifest={**new, "status": _status(new, (old or {}).get("status") or {})})
 
 
 def ending(definition: Manifest) -> Manifest:
@@ -39,27 +25,30 @@ def ending(definition: Manifest) -> Manifest:
     return {**definition, "status": {**status, "conditions": [*others, condition]}}
 
 
-def _completed(spec: Manifest) -> Manifest:
-    names = dict(spec.get("names") or {})
-    kind = names.get("kind")
-    if isinstance(kind, str):
-        names.setdefault("singular", kind.lower())
-        names.setdefault("listKind", f"{kind}List")
-    versions = [_completed_version(version) for version in spec.get("versions") or () if isinstance(version, dict)]
-    return {**spec, "names": names, "versions": versions, "conversion": spec.get("conversion") or {"strategy": "None"}}
+def _complete(new: Manifest, old: Manifest | None) -> None:
+    spec = new.setdefault("spec", {})
+    names = spec.setdefault("names", {})
+    if kind := names.get("kind"):
+        default(names, singular=kind.lower(), listKind=f"{kind}List")
+    default(spec, conversion={"strategy": "None"}, versions=[])
+    for version in spec["versions"]:
+        default(version, served=False, storage=False)
+    new["status"] = _status(new, (old or {}).get("status") or {})
 
 
-def _completed_version(version: Manifest) -> Manifest:
-    return {"served": False, "storage": False, **version}
+def _check(new: Manifest, old: Manifest | None) -> Iterator[Cause]:
+    yield from _check_definition(new)
+    if old is not None:
+        yield from _check_unchanged(new["spec"], old["spec"])
 
 
-def _check(definition: Manifest) -> Iterator[Cause]:
+def _check_definition(definition: Manifest) -> Iterator[Cause]:
     spec = definition["spec"]
     if not spec.get("group"):
-        yield _required("spec.group")
+        yield required("spec.group")
     for name in _NAMES:
-        if not isinstance(spec["names"].get(name), str) or not spec["names"][name]:
-            yield _required(f"spec.names.{name}")
+        if not spec["names"].get(name):
+            yield required(f"spec.names.{name}")
     wanted = f"{spec['names'].get('plural')}.{spec.get('group')}"
     if definition["metadata"].get("name") != wanted:
         text = f'Invalid value: "{definition["metadata"].get("name")}": must be spec.names.plural+"."+spec.group'
@@ -75,7 +64,7 @@ def _check(definition: Manifest) -> Iterator[Cause]:
 
 def _check_versions(versions: list[Manifest]) -> Iterator[Cause]:
     if not versions:
-        yield _required("spec.versions")
+        yield required("spec.versions")
         return
     if sum(version["storage"] is True for version in versions) != 1:
         text = "Invalid value: must have exactly one version marked as storage version"
@@ -86,10 +75,10 @@ def _check_versions(versions: list[Manifest]) -> Iterator[Cause]:
     for at, version in enumerate(versions):
         field = f"spec.versions[{at}]"
         if not version.get("name"):
-            yield _required(f"{field}.name")
+            yield required(f"{field}.name")
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if not isinstance(schema, dict):
-            yield _required(f"{field}.schema.openAPIV3Schema")
+            yield required(f"{field}.schema.openAPIV3Schema")
             continue
         yield from check_schema(schema, f"{field}.schema.openAPIV3Schema", root=True)
         yield from _check_columns(version.get("additionalPrinterColumns") or (), field)
@@ -100,7 +89,7 @@ def _check_columns(columns: Any, field: str) -> Iterator[Cause]:
         place = f"{field}.additionalPrinterColumns[{at}]"
         for key in ("name", "type", "jsonPath"):
             if not column.get(key):
-                yield _required(f"{place}.{key}")
+                yield required(f"{place}.{key}")
         if column.get("type") and column["type"] not in _COLUMN_TYPES:
             text = f'Unsupported value: "{column["type"]}": supported values: {", ".join(_COLUMN_TYPES)}'
             yield Cause(field=f"{place}.type", message=text, reason="FieldValueNotSupported")
@@ -122,8 +111,8 @@ def _check_unchanged(new: Manifest, old: Manifest) -> Iterator[Cause]:
 
 def _status(definition: Manifest, old: Manifest) -> Manifest:
     spec = definition["spec"]
-    stored = next(version["name"] for version in spec["versions"] if version["storage"])
-    versions = list(old.get("storedVersions") or ())
+    stored = [version["name"] for version in spec["versions"] if version["storage"] and "name" in version]
+    before = list(old.get("storedVersions") or ())
     conditions = old.get("conditions") or [
         _condition(definition, "NamesAccepted", "NoConflicts", "no conflicts found"),
         _condition(definition, "Established", "InitialNamesAccepted", "the initial names have been accepted"),
@@ -131,7 +120,7 @@ def _status(definition: Manifest, old: Manifest) -> Manifest:
     return {
         "conditions": conditions,
         "acceptedNames": spec["names"],
-        "storedVersions": versions if stored in versions else [*versions, stored],
+        "storedVersions": [*before, *(name for name in stored if name not in before)],
     }
 
 
@@ -140,5 +129,4 @@ def _condition(definition: Manifest, kind: str, reason: str, message: str) -> Ma
     return {"type": kind, "status": "True", "lastTransitionTime": since, "reason": reason, "message": message}
 
 
-def _required(field: str) -> Cause:
-    return Cause(field=field, message="Required value", reason="FieldValueRequired")
+RULES = BuiltInRules(type_name="CustomResourceDefinition", complete=_complete, check=_check)

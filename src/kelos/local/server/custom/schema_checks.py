@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kelos.api.kinds import Manifest
+from kelos.errors import UserError
 from kelos.local.schema import compile_schema
 from kelos.local.server.merging.shape import ListType
 from kelos.local.server.refusals import Cause
@@ -45,11 +46,15 @@ def check_schema(schema: Manifest, field: str, *, root: bool = False) -> Iterato
 
 
 def _check_default(schema: Manifest, field: str) -> Iterator[Cause]:
-    """A default is judged by the schema it belongs to."""
-    if schema.get("default") is None:
+    """A default is judged by the schema it belongs to, a pattern by whether it is one."""
+    if schema.get("default") is None and not schema.get("pattern"):
         return
-    holder = compile_schema({"type": "object", "properties": {"value": schema}})
-    for cause in holder.admit({"value": schema["default"]}, None).causes:
+    try:
+        holder = compile_schema({"type": "object", "properties": {"value": schema}})
+    except UserError as error:
+        yield Cause(field=f"{field}.pattern", message=f"Invalid value: {error}")
+        return
+    for cause in holder.admit({"value": schema.get("default")}, None).causes if "default" in schema else ():
         place = f"{field}.default{cause.field.removeprefix('value')}"
         yield Cause(field=place, message=cause.message, reason=cause.reason)
 

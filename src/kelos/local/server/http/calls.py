@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -193,8 +194,8 @@ def success(details: Manifest | None = None) -> Manifest:
 def _written(call: Call, written: Written) -> Response:
     response = _object(call, written.manifest, HTTPStatus.CREATED if written.created else HTTPStatus.OK)
     for warning in written.warnings:
-        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-        response.headers.append("Warning", f'299 - "{quoted}"'.encode("ascii", "replace").decode())
+        # JSON's quoting is that of headers, and leaves no control character as it is.
+        response.headers.append("Warning", f"299 - {json.dumps(warning)}")
     return response
 
 

@@ -91,11 +91,10 @@ def _decode_json(raw: bytes) -> Any:
 
 def _decode_yaml(raw: bytes) -> Any:
     try:
-        document = yaml.load(raw, Loader=_Loader)
-        json.dumps(document, allow_nan=False)
+        # Once through JSON: keys become texts, and what JSON cannot say is found.
+        return json.loads(json.dumps(yaml.load(raw, Loader=_Loader), allow_nan=False))
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise bad_request(f"the body is not YAML that JSON can express: {error}") from None
-    return document
 
 
 def _refuse_constant(name: str) -> None:

@@ -132,7 +132,7 @@ def apply_config(live: Manifest, config: Manifest, shape: Shape, owners: Owners,
     before = owners[manager].fields if manager in owners else frozenset()
     held = wished.union(*(owned.fields for owned in others.values()))
     abandoned = frozenset(path for path in before - wished if not _is_held(path, held))
-    merged = _pruned(merged, shape, (), abandoned)
+    merged = _pruned(merged, shape, (), abandoned, held)
     change = difference(live, merged, shape)
     disputes = [
         Dispute(manager=other, owned=owned, path=path)
@@ -173,7 +173,7 @@ def _merged(live: Any, config: Any, shape: Shape) -> Any:
     return config
 
 
-def _pruned(value: Any, shape: Shape, path: Path, abandoned: FieldSet) -> Any:
+def _pruned(value: Any, shape: Shape, path: Path, abandoned: FieldSet, held: FieldSet) -> Any:
     """The value without the abandoned places; a map or list that only they filled goes with them."""
     parts = children(value, shape)
     if parts is None or not any(gone[: len(path)] == path for gone in abandoned):
@@ -182,8 +182,8 @@ def _pruned(value: Any, shape: Shape, path: Path, abandoned: FieldSet) -> Any:
     for step, (child, child_shape) in parts.items():
         if (*path, step) in abandoned and not _identifies(step, path):
             continue
-        pruned = _pruned(child, child_shape, (*path, step), abandoned)
-        if child in ({}, []) or pruned not in ({}, []):
+        pruned = _pruned(child, child_shape, (*path, step), abandoned, held)
+        if child in ({}, []) or pruned not in ({}, []) or (*path, step) in held:
             kept[step] = pruned
     if isinstance(value, list):
         return list(kept.values())
