@@ -81,7 +81,7 @@ class Place:
 
     async def _until(self, kind: Kind, name: str, test: Callable[[Manifest], Any] | None) -> Any:
         while True:
-            page = await self.cluster.list(kind, SPACE if kind.namespaced else None)
+            page = await self.cluster.list(kind, SPACE if kind.namespaced else None, fields=f"metadata.name={name}")
             found = next((item for item in page.items if item["metadata"]["name"] == name), None)
             if found is None and test is None:
                 return None
@@ -170,3 +170,21 @@ def condition(type: str) -> Callable[[Manifest], Any]:
 
 def phase(wanted: str) -> Callable[[Manifest], Any]:
     return lambda found: (found.get("status") or {}).get("phase") == wanted
+
+
+async def until(test: Callable[[], Any]) -> None:
+    """For what happens outside the API, where nobody tells: look often, give up loudly."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while not test():
+        assert asyncio.get_running_loop().time() < deadline, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+async def until_file(path: Path, read: Callable[[str], Any] = int) -> Any:
+    """The content of a file that a container writes, once it is there."""
+    await until(lambda: content(path))
+    return read(content(path))
+
+
+def content(path: Path) -> str:
+    return path.read_text() if path.exists() else ""

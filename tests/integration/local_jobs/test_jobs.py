@@ -79,7 +79,9 @@ async def test_the_failure_policy_ends_a_job_at_once(place: Place) -> None:
 
 async def test_a_job_past_its_deadline_kills_its_pods(place: Place, tmp_path: Path) -> None:
     """A deadline is the bound on spending: the process is gone when the Job has failed."""
-    await place.create(JOB, job("slow", container(f"echo $$ > {tmp_path}/pid; exec sleep 600"), activeDeadlineSeconds=1))
+    await place.create(
+        JOB, job("slow", container(f"echo $$ > {tmp_path}/pid; exec sleep 600"), activeDeadlineSeconds=1)
+    )
 
     failed = await place.until(JOB, "slow", condition("Failed"))
 
@@ -146,7 +148,7 @@ async def test_pods_run_in_their_turn(tmp_path: Path) -> None:
     """200 Jobs on two slots: never more than two at once, first come first served, and the others say why."""
     async with local_place(tmp_path, slots=2) as place:
         line = tmp_path / "line"
-        names = [f"job-{number:03}" for number in range(200)]
+        names = [f"job-{number}" for number in range(200)]
         script = f"echo begin $JOB >> {line}; echo end $JOB >> {line}"
         for name in names:
             env = [{"name": "JOB", "value": name}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 
 from kelos.api.kinds import Manifest
 
@@ -16,23 +16,37 @@ class Line:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Manifest] = {}
+        self._told: set[str] = set()
 
     def put(self, pod: Manifest) -> None:
         """Add the pod at the end, or keep its place with its new state."""
-        self._waiting[pod["metadata"]["uid"]] = pod
+        uid = pod["metadata"]["uid"]
+        self._waiting[uid] = pod
+        if waits_already(pod):
+            self._told.add(uid)
 
     def drop(self, pod: Manifest) -> None:
-        self._waiting.pop(pod["metadata"]["uid"], None)
+        self._leave(pod["metadata"]["uid"])
 
     def take(self) -> Manifest | None:
         """The first pod that nothing gates."""
         for uid, pod in self._waiting.items():
             if not pod["spec"].get("schedulingGates"):
-                return self._waiting.pop(uid)
+                self._leave(uid)
+                return pod
         return None
 
-    def __iter__(self) -> Iterator[Manifest]:
-        return iter(list(self._waiting.values()))
+    def newcomers(self) -> list[Manifest]:
+        """Pods that wait and do not say so yet; each is named once."""
+        if len(self._told) == len(self._waiting):
+            return []
+        found = [pod for uid, pod in self._waiting.items() if uid not in self._told]
+        self._told |= self._waiting.keys()
+        return found
+
+    def _leave(self, uid: str) -> None:
+        self._waiting.pop(uid, None)
+        self._told.discard(uid)
 
 
 def arrival_order(pods: Iterable[Manifest]) -> list[Manifest]:
@@ -40,10 +54,9 @@ def arrival_order(pods: Iterable[Manifest]) -> list[Manifest]:
     return sorted(pods, key=_age)
 
 
-def waits_already(pod: Mapping[str, object]) -> bool:
+def waits_already(pod: Manifest) -> bool:
     """Whether the pod's status says that it waits."""
-    status = pod.get("status")
-    conditions = status.get("conditions") or () if isinstance(status, dict) else ()
+    conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "PodScheduled" and each["status"] == "False" for each in conditions)
 
 

@@ -17,7 +17,7 @@ from kelos.local.jobs.events import Recorder
 from kelos.local.jobs.moments import Clock, utc_now
 from kelos.local.jobs.node.folder import NodeFolder
 from kelos.local.jobs.node.images import ImageCommands
-from kelos.local.jobs.node.line import FULL, Line, arrival_order, waits_already
+from kelos.local.jobs.node.line import FULL, Line, arrival_order
 from kelos.local.jobs.node.lost import lost_status, never_scheduled_status
 from kelos.local.jobs.node.surroundings import Surroundings
 from kelos.local.jobs.node.worker import PodWorker, remove
@@ -140,10 +140,8 @@ class Node:
             return
         while self._free > 0 and (pod := self._line.take()) is not None:
             self._begin(pod)
-        for pod in self._line:
-            if not waits_already(pod):
-                self._line.put({**pod, "status": {**(pod.get("status") or {}), **_waiting(pod, self._node.now)}})
-                self._do(self._write_status(pod, _waiting(pod, self._node.now)))
+        for pod in self._line.newcomers():
+            self._do(self._write_status(pod, _waiting(self._node.now)))
 
     @property
     def _free(self) -> int:
@@ -215,7 +213,7 @@ class Node:
             log.error("The node failed at a pod", exc_info=error)
 
 
-def _waiting(pod: Manifest, now: Clock) -> Manifest:
+def _waiting(now: Clock) -> Manifest:
     condition = Condition("PodScheduled", "False", "Unschedulable", FULL)
     return {"phase": "Pending", "conditions": with_transitions([condition], (), now())}
 
