@@ -35,17 +35,6 @@ def merge_json(values: Mapping[str, Any]) -> Callable[[str], str]:
     return render
 
 
-def section(text: str) -> Callable[[str], str]:
-    """The file keeps its own text and gets ours behind it, once however often this runs."""
-    begin, end = "<!-- kelos begin -->", "<!-- kelos end -->"
-
-    def render(existing: str) -> str:
-        own = _without_block(existing, begin, end).rstrip("\n")
-        return f"{own}\n\n{begin}\n{text.rstrip()}\n{end}\n" if own else f"{begin}\n{text.rstrip()}\n{end}\n"
-
-    return render
-
-
 def with_toml_tables(tables: str, is_ours: Callable[[str], bool]) -> Callable[[str], str]:
     """A TOML file with our tables at its end; tables it had under the same names go, a table twice is an error."""
     begin, end = "# kelos begin", "# kelos end"

@@ -12,7 +12,6 @@ from kelos.api.outcome import AgentEnd
 McpServers = Mapping[str, Mapping[str, Any]]
 """Name → {type, command, args, url, headers, env}; secrets are already resolved, empty members may be missing."""
 
-EXECUTABLE_PRIVATE = 0o700
 PRIVATE = 0o600
 
 

@@ -1,0 +1,41 @@
+"""What must not leave the container in our own words."""
+
+from kelos.runner.redaction import known_secrets, redact
+
+
+def test_values_of_secret_variables_are_hidden():
+    env = {
+        "GITHUB_TOKEN": "tok-123456",
+        "MY_DB_PASSWORD": "hunter22",
+        "AWS_SECRET_ACCESS_KEY": "aws-secret-1",
+        "PATH": "/usr/bin",
+        "KELOS_GITHUB_TOKEN_FILE": "/kelos/github-token/GITHUB_TOKEN",
+        "SHORT_TOKEN": "abc",
+    }
+
+    said = redact("tok-123456 hunter22 aws-secret-1 /usr/bin /kelos/github-token/GITHUB_TOKEN abc", known_secrets(env))
+
+    assert "*** *** *** /usr/bin /kelos/github-token/GITHUB_TOKEN abc" == said
+
+
+def test_texts_inside_a_bundle_are_secrets_themselves():
+    """A sign-in bundle is JSON; an error quotes one token of it, not the whole."""
+    env = {"CODEX_AUTH_JSON": '{"tokens":{"access":"aaaaaaaaaaaaaaaaaaaa"},"mode":"chat"}'}
+
+    assert "*** chat" == redact("aaaaaaaaaaaaaaaaaaaa chat", known_secrets(env))
+
+
+def test_a_long_secret_is_hidden_before_a_short_one_inside_it():
+    assert "***" == redact("secret-long", {"secret", "secret-long"})
+
+
+def test_a_secret_of_several_lines_is_hidden_line_by_line():
+    """A private key is quoted that way."""
+    assert "x *** y" == redact("x MIIEvQIBADAN y", {"-----BEGIN-----\nMIIEvQIBADAN\n"})
+
+
+def test_the_token_in_the_file_counts(tmp_path):
+    path = tmp_path / "token"
+    path.write_text("tok-from-file\n")
+
+    assert "***" == redact("tok-from-file", known_secrets({"KELOS_GITHUB_TOKEN_FILE": str(path)}))
