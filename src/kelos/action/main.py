@@ -43,6 +43,7 @@ class Doors:
     folder: Path
     server_url: str = "https://github.com"
     summary: str = "metadata"
+    forgives: bool = False
     namespace: str = ""
     task: Manifest
     created: bool | None = None
@@ -93,28 +94,19 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
-    """The step. Every way out of it writes the outputs."""
+    """The step. Every way out of it writes the outputs, and before a local plane has taken its time to end."""
     doors = Doors(env=env, console=console, folder=folder, task={})
-    inputs = None
-    try:
-        inputs = read_inputs(env)
-        with ExitStack() as stack:
-            ending = _perform(inputs, read_workflow(env, run_id=secrets.token_hex(4)), doors, stack)
-    except KelosError as error:
-        ending = submit.refused(error, namespace=doors.namespace, server="The cluster")
-    except Exception as error:
-        console.group("Traceback", traceback.format_exc().splitlines())
-        message = f"The Action has a fault ({type(error).__name__}): report it with the traceback in the log"
-        ending = client_ending(ClientReason.API_ERROR, message)
-    exit_code = ending.exit_code
-    if ending.conclusion in (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED):
-        console.say(ending.message)
-    elif inputs is not None and inputs.on_failure == "warn" and exit_code == 1:
-        console.warn(f"{ending.message} ({ending.reason}; the step passes, as `on-failure: warn` asks)")
-        exit_code = 0
-    else:
-        console.error(f"{ending.message} ({ending.reason})")
-    doors.close(ending)
+    with ExitStack() as stack:
+        ending = _ending(env, doors, stack)
+        exit_code = ending.exit_code
+        if ending.conclusion in (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED):
+            console.say(ending.message)
+        elif doors.forgives and exit_code == 1:
+            console.warn(f"{ending.message} ({ending.reason}; the step passes, as `on-failure: warn` asks)")
+            exit_code = 0
+        else:
+            console.error(f"{ending.message} ({ending.reason})")
+        doors.close(ending)
     return exit_code
 
 
@@ -136,8 +128,21 @@ def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
     return 0
 
 
+def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
+    try:
+        inputs = read_inputs(env)
+        return _perform(inputs, read_workflow(env, run_id=secrets.token_hex(4)), doors, stack)
+    except KelosError as error:
+        return submit.refused(error, namespace=doors.namespace, server="The cluster")
+    except Exception as error:
+        doors.console.group("Traceback", traceback.format_exc().splitlines())
+        message = f"The Action has a fault ({type(error).__name__}): report it with the traceback in the log"
+        return client_ending(ClientReason.API_ERROR, message)
+
+
 def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: ExitStack) -> Ending:
     doors.server_url, doors.summary = workflow.server_url, inputs.summary
+    doors.forgives = inputs.on_failure == "warn"
     is_local = inputs.mode == "local"
     text = read_file(inputs.task_file, "task-file", workflow.folder) if inputs.task_file else ""
     documents = read_documents(text, f"The task-file '{inputs.task_file}'") if text else ()

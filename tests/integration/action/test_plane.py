@@ -1,0 +1,142 @@
+"""Mode local with the real local plane and the demo agent: a whole pipeline with no cluster and no key."""
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from fakes.git_server import GitServer, git
+from fakes.runner import Job
+
+PYTHON = Path(sys.executable)
+
+
+@pytest.fixture
+def repository(tmp_path: Path):
+    with GitServer(tmp_path / "git") as server:
+        server.create("shop")
+        yield server
+
+
+@pytest.fixture
+def local(tmp_path: Path, repository: GitServer) -> Job:
+    """A job with a checkout that holds the Workspace and a Task to vary."""
+    job = Job(tmp_path, env={"KELOS_PYTHON": str(PYTHON)})
+    workspace = {"apiVersion": "kelos.dev/v1alpha2", "kind": "Workspace", "metadata": {"name": "shop"}}
+    documents = [json.dumps({**workspace, "spec": {"repo": repository.url("shop")}})]
+    (job.folder / "workspace/plane.yaml").write_text("\n---\n".join(documents))
+    return job
+
+
+def inputs(*program: str, **said: str) -> dict[str, str]:
+    base = {"mode": "local", "task-file": "plane.yaml", "type": "demo", "workspace": "shop", "timeout": "1m"}
+    return {**base, "prompt": "\n".join(program), **said}
+
+
+def test_two_agents_in_a_row(local: Job, repository: GitServer):
+    """The second step works on what the first one's outputs name."""
+    first = local.use(
+        with_=inputs(
+            "write NOTES.md: one", "commit Add notes", "push", "usage input=10 output=5 cost=0.25", branch="notes"
+        )
+    )
+    assert (0, "success", "notes", "0.25") == (
+        first.code,
+        *(first.outputs[name] for name in ("conclusion", "branch", "cost-usd")),
+    ), first.log
+
+    second = local.use(with_=inputs("append NOTES.md: two", "commit Add more", "push", branch=first.outputs["branch"]))
+
+    head = git("rev-parse", "notes", cwd=repository.bare("shop"))
+    assert (0, head) == (second.code, second.outputs["commit"]), second.log
+    assert first.outputs["commit"] == git("rev-parse", "notes^", cwd=repository.bare("shop"))
+    assert "one\ntwo" == git("show", "notes:NOTES.md", cwd=repository.bare("shop"))
+
+
+def test_an_agent_that_fails_fails_the_step(local: Job):
+    """With its own words and the reason of the closed list."""
+    result = local.use(with_=inputs("say trying", "fail the tests are red"))
+
+    assert (1, "failure", "agent-error") == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+    ), result.log
+    assert "the tests are red" in result.outputs["message"]
+    assert "| trying" in result.log.splitlines()
+
+
+def test_a_repository_out_of_reach_is_said(local: Job, repository: GitServer):
+    """The clone failed, and not the agent."""
+    path = local.folder / "workspace/plane.yaml"
+    path.write_text(path.read_text().replace("shop.git", "nothing.git"))
+
+    result = local.use(with_=inputs("say hello"))
+
+    assert (1, "clone-failed") == (result.code, result.outputs["failure-reason"]), result.log
+
+
+def test_a_prompt_is_data_all_the_way(local: Job, repository: GitServer):
+    """From the workflow through the pod's arguments to the agent: nothing is expanded, run or lost."""
+    hostile = "$(GITHUB_TOKEN) $(touch pwned) `id` ${HOME} \"q\" 'q' ##[error]x EOF ünï"
+
+    result = local.use(with_=inputs(f"write TEXT.md: {hostile}", "commit Add text", "push", branch="text"))
+
+    assert 0 == result.code, result.log
+    assert hostile == git("show", "text:TEXT.md", cwd=repository.bare("shop"))
+    assert [] == list(local.folder.rglob("pwned"))
+
+
+def test_a_prompt_of_half_a_mebibyte_arrives(local: Job, repository: GitServer):
+    """No argument list takes that much, so it travels as a file from end to end."""
+    lines = ["write LAST.md: the end", "commit Add the end", "push"]
+    filler = "# " + "x" * 100 + "\n"
+    text = filler * ((512 * 1024 - 100) // len(filler)) + "\n".join(lines)
+    (local.folder / "workspace/long.txt").write_text(text)
+
+    result = local.use(with_={**inputs(branch="long"), "prompt": "", "prompt-file": "long.txt"})
+
+    assert 0 == result.code, result.log[-2000:]
+    assert "the end" == git("show", "long:LAST.md", cwd=repository.bare("shop"))
+
+
+def test_a_cancelled_step_leaves_no_process(local: Job, repository: GitServer):
+    """The agent had begun and would have slept for a minute."""
+    now, pipe = threading.Event(), local.folder / "pushed"
+    os.mkfifo(pipe)
+    hook = repository.bare("shop") / "hooks/post-receive"
+    hook.write_text(f"#!/bin/sh\necho now > {pipe}\n")
+    hook.chmod(0o755)
+    before: list[str] = []
+
+    def pushed() -> None:
+        pipe.read_text()
+        before.extend(processes_with("unlikely-words"))
+        now.set()
+
+    threading.Thread(target=pushed, daemon=True).start()
+
+    result = local.use(
+        with_=inputs("write A: b", "commit Add", "push", "sleep 60", "say unlikely-words", branch="b"), cancel_when=now
+    )
+
+    assert 130 == result.codes["Run the Task"], result.log
+    assert "cancelled" == result.outputs["conclusion"]
+    assert before
+    assert [] == processes_with("unlikely-words")
+
+
+def processes_with(word: str) -> list[str]:
+    """Command lines that hold the word, as every process of the agent's pod does."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if word in line:
+            found.append(line)
+    return found
