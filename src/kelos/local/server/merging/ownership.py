@@ -132,12 +132,13 @@ def apply_config(live: Manifest, config: Manifest, shape: Shape, owners: Owners,
     before = owners[manager].fields if manager in owners else frozenset()
     held = wished.union(*(owned.fields for owned in others.values()))
     abandoned = frozenset(path for path in before - wished if not _is_held(path, held))
+    contested = difference(live, merged, shape).changed
     merged = _pruned(merged, shape, (), abandoned, held)
     change = difference(live, merged, shape)
     disputes = [
         Dispute(manager=other, owned=owned, path=path)
         for other, owned in others.items()
-        for path in sorted(owned.fields & change.changed & wished)
+        for path in sorted(owned.fields & contested)
     ]
     remaining = {other: _less(owned, change.changed, change.removed) for other, owned in others.items()}
     kept = {other: owned for other, owned in remaining.items() if owned.fields}
