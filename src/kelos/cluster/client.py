@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kelos.api.kinds import POD, Kind, Manifest
-from kelos.cluster import answers
 from kelos.cluster.access import ClusterAccess
+from kelos.cluster.http import answers
 from kelos.cluster.protocol import Change, Page, PatchType
 
 if TYPE_CHECKING:
-    from kelos.cluster.transport import Transport
+    from kelos.cluster.http.transport import Transport
 
 READ_MARGIN_SECONDS = 15
 """A watch is given up that much later than the server promised to end it: its connection is dead."""
@@ -21,7 +21,7 @@ READ_MARGIN_SECONDS = 15
 async def connect(access: ClusterAccess, *, timeout_seconds: float = 60) -> HttpCluster:
     """A client for the cluster; nothing is sent yet, but a credential plugin may run. Raises UserError."""
     # Imported late: commands that talk to no cluster must not pay for an HTTP library.
-    from kelos.cluster.transport import Transport
+    from kelos.cluster.http.transport import Transport
 
     return HttpCluster(await Transport.open(access, timeout_seconds=timeout_seconds))
 

@@ -19,7 +19,7 @@ from integration.cluster.test_client import answering
 from kelos.api.kinds import TASK
 from kelos.cluster.access import ClusterAccess
 from kelos.cluster.client import connect
-from kelos.cluster.credentials import Credentials
+from kelos.cluster.http.credentials import Credentials
 from kelos.errors import Unauthorized, UserError
 
 # Programs take real time.
@@ -133,7 +133,7 @@ async def test_a_plugin_that_fails_is_explained(body: str, settings: dict[str, A
 
 async def test_a_plugin_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A login that waits for a browser would hang a pipeline for hours."""
-    monkeypatch.setattr("kelos.cluster.plugins.PLUGIN_SECONDS", 0.2)
+    monkeypatch.setattr("kelos.cluster.http.plugins.PLUGIN_SECONDS", 0.2)
 
     with pytest.raises(UserError, match=r"did not end within 0\.2 seconds"):
         await header(plugin("sys.stdin.read(); import time; time.sleep(600)"))

@@ -15,7 +15,7 @@ from integration.cluster.test_client import MANIFEST, answering, served
 from kelos.api.kinds import TASK
 from kelos.cluster.access import ClusterAccess
 from kelos.cluster.client import HttpCluster, connect
-from kelos.cluster.transport import watchful_socket
+from kelos.cluster.http.transport import watchful_socket
 from kelos.errors import ClusterError, Unavailable
 
 pytestmark = pytest.mark.anyio

@@ -30,7 +30,8 @@ def test_a_duration_beyond_the_api_is_refused():
         duration_seconds("999999h", "timeout")
 
 
-BRANCHES = """main fix/1 a-b_c.d ünïcode a@b @ @x HEAD HEADs x.lock2 -x /x x/ x. .x a/.b a..b a//b a~1 a^ a:b a? a* a[b
+BRANCHES = """main fix/1 a-b_c.d ünïcode a@b @ @x HEAD HEADs x.lock2 -x /x x/ x. .x a/.b a..b a//b
+    a~1 a^ a:b a? a* a[b
     a\\b a@{1} x.lock x.lock/y $(id) `id` a;b a'b"""
 UNPRINTABLE = ["a b", "a\tb", "a\nb", "a\x7f"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kelos.cluster import answers
+from kelos.cluster.http import answers
 from kelos.cluster.protocol import ChangeType
 from kelos.errors import (
     AlreadyExists,

@@ -214,7 +214,7 @@ class TestInstructions:
         def plugin(content: str) -> Manifest:
             return {"plugins": [{"name": "p", "skills": [{"name": "s", "content": content}]}]}
 
-        with pytest.raises(UserError, match="p/skills/s/SKILL.md"):
+        with pytest.raises(UserError, match=r"p/skills/s/SKILL\.md"):
             build(agent_configs=self.configs(plugin("a"), plugin("b")))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kelos.cluster.access import ClusterAccess, embedded
-from kelos.cluster.plugins import run_plugin
+from kelos.cluster.http.plugins import run_plugin
 from kelos.errors import Unauthorized, UserError
 
 TOKEN_FILE_SECONDS = 60

@@ -14,9 +14,9 @@ import aiohttp
 from yarl import URL
 
 from kelos.api.kinds import Manifest
-from kelos.cluster import answers
 from kelos.cluster.access import ClusterAccess, embedded, proxy_for
-from kelos.cluster.credentials import Credentials
+from kelos.cluster.http import answers
+from kelos.cluster.http.credentials import Credentials
 from kelos.errors import ClusterError, Unavailable, UserError
 
 CONNECT_SECONDS = 10
