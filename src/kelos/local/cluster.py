@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import datetime
 
-from kelos.api.kinds import Kind, Manifest
+from kelos.api.kinds import POD, Kind, Manifest
 from kelos.cluster.protocol import Change, ChangeType, Page, PatchType
 from kelos.errors import Invalid
+from kelos.local.server.http.tables import as_served
 from kelos.local.server.logs import LogReader, NoLogs
 from kelos.local.server.refusals import Refusal
 from kelos.local.server.resources import Resource
@@ -18,9 +19,11 @@ from kelos.local.server.verbs.deleting import delete
 from kelos.local.server.verbs.options import DeleteOptions, ListOptions, WriteOptions, Written
 from kelos.local.server.verbs.patching import patch
 from kelos.local.server.verbs.plane import Plane
+from kelos.local.server.verbs.pods import bind
 from kelos.local.server.verbs.reading import find, list_entries
 from kelos.local.server.verbs.watching import Seen, Watches, WatchOptions, watch
 from kelos.local.server.verbs.writing import create, replace
+from kelos.local.store import Entry
 
 
 class LocalCluster:
@@ -36,7 +39,7 @@ class LocalCluster:
         """Raises NotFound."""
         with _typed_errors():
             resource = self._resource(kind)
-            return _copy(resource.from_storage(find(self._plane.store, resource, namespace, name).manifest))
+            return _served(resource, find(self._plane.store, resource, namespace, name))
 
     async def list(
         self,
@@ -53,13 +56,16 @@ class LocalCluster:
             resource = self._resource(kind)
             options = ListOptions(labels=labels, fields=fields, limit=limit, more=more)
             listed = list_entries(self._plane.store, resource, namespace, options)
-            items = tuple(_copy(resource.from_storage(entry.manifest)) for entry in listed.entries)
+            items = tuple(_served(resource, entry) for entry in listed.entries)
             return Page(items=items, resource_version=str(listed.version), more=listed.more)
 
     async def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         """Raises AlreadyExists, Invalid, Forbidden."""
         with _typed_errors():
             namespace = (manifest.get("metadata") or {}).get("namespace")
+            if kind.plural == "bindings":
+                bind(self._plane, self._resource(POD), namespace, manifest["metadata"]["name"], manifest)
+                return _copy(manifest)
             options = WriteOptions(dry_run=dry_run, manager=self._manager)
             return _fresh(create(self._plane, self._resource(kind), namespace, _copy(manifest), options))
 
@@ -129,9 +135,11 @@ class LocalCluster:
         )
         with _typed_errors():
             resource = self._resource(kind)
-            async for batch in watch(self._plane, self._watches, resource, namespace, options):
-                for seen in batch:
-                    yield _change(resource, seen)
+            batches = watch(self._plane, self._watches, resource, namespace, options)
+            async with aclosing(batches):
+                async for batch in batches:
+                    for seen in batch:
+                        yield _change(resource, seen)
 
     async def logs(
         self,
@@ -182,6 +190,12 @@ def _copy(manifest: Manifest) -> Manifest:
     return copied
 
 
+def _served(resource: Resource, entry: Entry) -> Manifest:
+    """A stored object in the served version, decoded anew."""
+    decoded: Manifest = json.loads(as_served(resource, entry))
+    return decoded
+
+
 def _fresh(written: Written) -> Manifest:
     return _copy(written.manifest)
 
@@ -189,4 +203,4 @@ def _fresh(written: Written) -> Manifest:
 def _change(resource: Resource, seen: Seen) -> Change:
     if seen.entry is None:
         return Change(type=ChangeType.BOOKMARK, object={"metadata": {"resourceVersion": str(seen.version)}})
-    return Change(type=seen.type, object=_copy(resource.from_storage(seen.entry.manifest)))
+    return Change(type=seen.type, object=_served(resource, seen.entry))
