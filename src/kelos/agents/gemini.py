@@ -10,8 +10,8 @@ from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
 from kelos.agents.config_files import merge_json, replace, standard_mcp
 from kelos.agents.protocol import AgentRequest, ConfigFile, Copy, Plugin, Setup, Shown
+from kelos.agents.sentences import last_line
 from kelos.api.outcome import AgentEnd, Usage
-from kelos.api.reasons import Reason
 
 NAME = "gemini"
 CREDENTIAL = "GEMINI_API_KEY"
@@ -176,11 +176,9 @@ class GeminiReader:
         if exit_code == TURN_LIMIT_EXIT:
             return verdict.unfinished(NAME, "it reached its limit of turns", seen)
         if result is None:
-            # No result line has told the status: the exit code is the HTTP status modulo 256, or one of its own.
-            said = stderr if verdict.reason_of(stderr) is not Reason.AGENT_ERROR else ""
-            if said or not (status := _status_of(exit_code)):
-                return verdict.without_an_end(NAME, exit_code, stderr, seen)
-            return verdict.failed(NAME, f"exit code {exit_code}", seen, status=status)
+            if (status := _status_of(exit_code)) is not None:
+                return verdict.failed(NAME, last_line(stderr) or f"exit code {exit_code}", seen, status=status)
+            return verdict.without_an_end(NAME, exit_code, stderr, seen)
         if jl.text(result, "status") != "success":
             said = jl.text(result, "error", "message") or jl.text(result, "error", "type")
             if verdict.is_unfinished(f"{jl.text(result, 'error', 'type')} {said}"):
@@ -194,7 +192,7 @@ class GeminiReader:
 
 
 def _status_of(exit_code: int | None) -> int | None:
-    """The status that decides about credentials and limits, recovered from the exit code."""
+    """The status behind an exit code, as far as it decides: the code is the status modulo 256, or one of its own."""
     if exit_code == AUTH_EXIT:
         return 401
     return {status % 256: status for status in (*verdict.CREDENTIAL_STATUSES, *verdict.LIMIT_STATUSES)}.get(

@@ -54,6 +54,11 @@ def inner_message(text: str) -> str:
     return stripped
 
 
+def last_lines(text: str, number: int) -> str:
+    """The end of a text: causes are told there, and noise before it."""
+    return "\n".join([line for line in printable(text).splitlines() if line.strip()][-number:])
+
+
 def last_line(text: str) -> str:
     """The last line that says something."""
     return next((line.strip() for line in reversed(printable(text).splitlines()) if line.strip()), "")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from kelos.agents.sentences import inner_message, last_line, one_line
+from kelos.agents.sentences import inner_message, last_line, last_lines, one_line
 from kelos.api.outcome import AgentEnd, Usage
 from kelos.api.reasons import Reason
 
 CREDENTIAL_STATUSES = (401, 403)
 LIMIT_STATUSES = (429, 529)
+TELLING_LINES = 5
 WORDS_LIMIT = 400  # what an agent may say within one of our sentences
 
 _STATUS = re.compile(
@@ -82,7 +83,7 @@ def without_an_end(agent: str, exit_code: int | None, stderr: str, seen: Seen) -
     if exit_code in (0, None):
         return unfinished(agent, "its output has no closing event", seen)
     said = last_line(stderr) or "no closing event in its output"
-    reason = reason_of(stderr)
+    reason = reason_of(last_lines(stderr, TELLING_LINES))
     words = said if reason is not Reason.AGENT_ERROR else f"exit code {exit_code}, {said}"
     return _failed(agent, reason, words, seen)
 

@@ -47,13 +47,20 @@ def git(*arguments: str, cwd: str | None = None, seconds: float | None = None, t
     return run(("git", *NO_PROGRAMS, *arguments), cwd=cwd, seconds=seconds, text=text)
 
 
-def run(argv: tuple[str, ...], *, cwd: str | None, seconds: float | None, text: str = "") -> Result:
-    """Run a program to its end and keep what it says."""
+def run(
+    argv: tuple[str, ...],
+    *,
+    cwd: str | None,
+    seconds: float | None,
+    text: str = "",
+    env: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a program to its end and keep what it says; `env` is added to what it inherits."""
     try:
         process = subprocess.Popen(
             argv,
             cwd=cwd,
-            env=environment(os.environ),
+            env={**environment(os.environ), **(env or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

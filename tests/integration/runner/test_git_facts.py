@@ -9,8 +9,9 @@ from kelos.runner.execution.pull_requests import Head, head_repository, matching
 
 GH = """
 # Stands for GitHub's CLI: answers with what the test wrote, keeps what it was asked.
-import sys
+import os, sys
 open({asked!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
+open({asked!r} + "-token", "w").write(os.environ.get("GH_TOKEN", "") + os.environ.get("GH_ENTERPRISE_TOKEN", ""))
 sys.stdout.write(open({answer!r}).read())
 """
 
@@ -66,6 +67,17 @@ def test_pull_requests_of_this_branch_are_told_once_each(prepared):
     ) == ran.outcome.git.pull_requests
     query = "pr list --head kelos/fix --json url,headRefOid,headRepository,headRepositoryOwner --limit 50"
     assert [query, f"{query} --repo upstream/app"] == (prepared.root / "asked").read_text().splitlines()
+
+
+@pytest.mark.parametrize("host", ["github.com", "ghe.example"])
+def test_gh_gets_the_token_of_now(prepared, host):
+    """The one in the environment is as old as the pod, and installation tokens live for an hour."""
+    git("push", "--quiet", "origin", "kelos/fix", cwd=prepared.checkout)
+    prepared.give_token("tok-fresh")
+
+    prepared.launch("say x", GH_HOST=host)
+
+    assert "tok-fresh" == (prepared.root / "asked-token").read_text()
 
 
 def test_a_branch_that_was_never_pushed_has_no_pull_request(prepared):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from kelos.api import names
 from kelos.errors import UserError
 from kelos.outputs import values
 from kelos.pods.repository import parse_repository
@@ -39,7 +41,7 @@ def find_pull_requests(head: Head, upstream: str, *, cwd: str, seconds: float) -
     for target in dict.fromkeys(("", upstream)):
         repo = ("--repo", target) if target else ()
         query = ("gh", "pr", "list", "--head", head.branch, "--json", FIELDS, "--limit", str(LIMIT), *repo)
-        result = run(query, cwd=cwd, seconds=seconds)
+        result = run(query, cwd=cwd, seconds=seconds, env=_fresh_token(os.environ))
         if result.is_good:
             found += matching(result.out, head)
     return tuple(dict.fromkeys(found))
@@ -59,6 +61,17 @@ def matching(answer: str, head: Head) -> list[str]:
         and entry.get("headRefOid") in head.commits
         and _repository(entry).lower() == head.repository.lower()
     ]
+
+
+def _fresh_token(env: Mapping[str, str]) -> dict[str, str]:
+    """The token from its file: the one in the environment is as old as the pod."""
+    try:
+        with open(env.get(names.ENV_TOKEN_FILE, ""), encoding="utf-8") as stream:
+            token = stream.read().strip()
+    except (OSError, ValueError):
+        return {}
+    is_enterprise = env.get(names.ENV_GH_HOST, "github.com") != "github.com"
+    return {names.ENV_GH_ENTERPRISE_TOKEN if is_enterprise else names.ENV_GH_TOKEN: token} if token else {}
 
 
 def _repository(entry: dict[str, object]) -> str:
