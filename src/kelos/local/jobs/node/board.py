@@ -9,6 +9,7 @@ from kelos.api.kinds import POD, Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.errors import ClusterError, NotFound
 from kelos.local.jobs.moments import Clock
+from kelos.local.jobs.pod.conditions import with_news
 from kelos.local.jobs.pod.states import Container, after_the_stop, first_states
 from kelos.local.jobs.pod.status import Verdict, build_status
 
@@ -28,6 +29,12 @@ class Board:
         self._is_over = False
         self._written: Manifest | None = None
         self._writing = asyncio.Lock()
+
+    def take(self, pod: Manifest) -> None:
+        """The pod as the server has it now; its status is ours, but for conditions that others add."""
+        mine, theirs = self.pod.get("status") or {}, pod.get("status") or {}
+        conditions = with_news(mine.get("conditions") or (), theirs.get("conditions") or ())
+        self.pod = {**pod, "status": {**theirs, **mine, "conditions": conditions}}
 
     def set(self, container: Container) -> None:
         self.containers[container.name] = container

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,16 +46,20 @@ class PodFolder:
         return file
 
     def read_termination(self, container: str, limit_bytes: int) -> bytes:
-        """The end of what the container left there. A link that points elsewhere is not followed."""
-        file = self.termination_file(container)
-        if file.is_symlink() or not file.is_file():
+        """The end of what the container left there; of a plain file only, no link is followed."""
+        try:
+            descriptor = os.open(self.termination_file(container), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
             return b""
-        with file.open("rb") as stream:
-            stream.seek(max(0, file.stat().st_size - limit_bytes))
-            return stream.read(limit_bytes)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return b""
+            file.seek(max(0, status.st_size - limit_bytes))
+            return file.read(limit_bytes)
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, onerror=_unlock_and_retry)
+        remove_tree(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,7 @@ class NodeFolder:
     def create(self) -> None:
         """Pods of a former node are over; what they left goes."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.rmtree(self.root / "pods", onerror=_unlock_and_retry)
+        remove_tree(self.root / "pods")
         for name in ("pods", "claims"):
             (self.root / name).mkdir(mode=0o700, exist_ok=True)
 
@@ -77,18 +84,15 @@ class NodeFolder:
         return self.root / "claims" / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
 
     def remove_claim(self, claim: Manifest) -> None:
-        shutil.rmtree(self.claim(claim), onerror=_unlock_and_retry)
+        remove_tree(self.claim(claim))
 
 
-def _unlock_and_retry(function: object, path: str, _: object) -> None:
-    """Folders that were made read-only still go; what is gone already is fine."""
-    failed = Path(path)
-    try:
-        failed.parent.chmod(0o700)
-        if failed.is_dir() and not failed.is_symlink():
-            failed.chmod(0o700)
-            shutil.rmtree(failed, ignore_errors=True)
-        else:
-            failed.unlink(missing_ok=True)
-    except OSError:
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all it holds, folders that were made read-only included."""
+    with suppress(OSError):
+        shutil.rmtree(path)
         return
+    for folder, _, _ in os.walk(path):
+        with suppress(OSError):
+            os.chmod(folder, 0o700)
+    shutil.rmtree(path, ignore_errors=True)

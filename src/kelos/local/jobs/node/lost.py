@@ -20,13 +20,12 @@ def lost_status(pod: Manifest, now: Clock) -> Manifest:
         Condition("ContainersReady", "False", "PodFailed"),
         Condition("DisruptionTarget", "True", "TerminationByKubelet", NODE_LOST),
     ]
-    others = [each for each in status.get("conditions") or () if each["type"] not in {c.type for c in conditions}]
     at = stamp(now())
     return {
         "phase": "Failed",
         "reason": "NodeLost",
         "message": NODE_LOST,
-        "conditions": [*others, *with_transitions(conditions, status.get("conditions") or (), now())],
+        "conditions": with_transitions(conditions, status.get("conditions") or (), now()),
         **{
             field: [_lost(each, at) for each in status[field]]
             for field in ("initContainerStatuses", "containerStatuses")

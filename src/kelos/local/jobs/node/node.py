@@ -59,6 +59,7 @@ class Node:
         self._node = surroundings
         self._line = Line()
         self._workers: dict[str, PodWorker] = {}
+        self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ending = False
 
@@ -71,6 +72,7 @@ class Node:
         watches = [asyncio.create_task(cache.run()) for cache in (pods, claims)]
         try:
             await pods.wait_synced()
+            self._node.logs.keep_only(pods.list())
             for pod in arrival_order(pods.list()):
                 self._meet(pod)
             pods.subscribe(self._pod_changed)
@@ -145,12 +147,13 @@ class Node:
 
     @property
     def _free(self) -> int:
-        return self._node.settings.slots - sum(not worker.is_over for worker in self._workers.values())
+        return self._node.settings.slots - len(self._busy)
 
     def _begin(self, pod: Manifest) -> None:
         if not self._is_ending:
             worker = PodWorker(pod, self._node)
             self._workers[pod["metadata"]["uid"]] = worker
+            self._busy.add(pod["metadata"]["uid"])
             self._do(self._see_through(worker))
 
     async def _see_through(self, worker: PodWorker) -> None:
@@ -161,6 +164,9 @@ class Node:
             log.warning("Pod failed on the node", extra={"pod": worker.pod["metadata"]["name"], "error": str(error)})
         finally:
             worker.is_over = True
+            self._busy.discard(worker.pod["metadata"]["uid"])
+            if worker.is_gone:
+                self._workers.pop(worker.pod["metadata"]["uid"], None)
             self._fill()
         if _is_deleting(worker.pod):
             await remove(self._node, worker.pod)

@@ -45,6 +45,7 @@ class PodWorker:
         self._sidecar_stop = Stop()
         self._sidecars: list[tuple[ContainerLife, asyncio.Task[None]]] = []
         self.is_over = False
+        self.is_gone = False
 
     @property
     def pod(self) -> Manifest:
@@ -52,12 +53,13 @@ class PodWorker:
 
     def update(self, pod: Manifest) -> None:
         """The pod changed: a deletion ends it, new labels and annotations reach its files."""
-        self._board.pod = {**pod, "status": self._board.pod.get("status") or pod.get("status")}
+        self._board.take(pod)
         if pod["metadata"].get("deletionTimestamp"):
             self._ask(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0), None)
 
     def vanish(self) -> None:
         """The pod's object is gone: nobody is left to be graceful for."""
+        self.is_gone = True
         self._ask(0.0, None)
 
     def shut_down(self, grace_seconds: float) -> None:

@@ -18,9 +18,17 @@ class Condition(NamedTuple):
 
 
 def with_transitions(conditions: Sequence[Condition], old: Sequence[Manifest], now: datetime) -> list[Manifest]:
-    """The conditions as a status has them."""
+    """The conditions as a status has them; those that others set stay."""
     before = {condition["type"]: condition for condition in old}
-    return [_written(condition, before.get(condition.type), now) for condition in conditions]
+    ours = {condition.type for condition in conditions}
+    others = [condition for condition in old if condition["type"] not in ours]
+    return [*(_written(condition, before.get(condition.type), now) for condition in conditions), *others]
+
+
+def with_news(ours: Sequence[Manifest], theirs: Sequence[Manifest]) -> list[Manifest]:
+    """Our conditions as we wrote them last, and what others added meanwhile: an eviction's disruption, for one."""
+    known = {condition["type"] for condition in ours}
+    return [*ours, *(condition for condition in theirs if condition["type"] not in known)]
 
 
 def _written(condition: Condition, old: Manifest | None, now: datetime) -> Manifest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +41,13 @@ class PodLogs:
     def remove(self, pod: Manifest) -> None:
         """The pod is gone, and its logs with it."""
         shutil.rmtree(self._folder(pod), ignore_errors=True)
+
+    def keep_only(self, pods: Iterable[Manifest]) -> None:
+        """Remove the logs of pods that went while nobody watched."""
+        known = {self._folder(pod) for pod in pods}
+        for folder in self._root.glob("*_*_*"):
+            if folder not in known:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def tail(self, path: Path, lines: int) -> bytes:
         """The end of a finished log, without times."""
