@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 from kelos.api.kinds import JOB, POD, Manifest
 from kelos.api.outcome import Outcome
 from kelos.cluster.protocol import Cluster, PatchType
 from kelos.errors import Conflict, NotFound
 from kelos.outputs.document import encode_document
+
+BACKOFF_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +33,16 @@ class PlayedKubernetes:
     now: Callable[[], datetime]
     runs: list[Run] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    started_uids: list[str] = field(default_factory=list)
     at_once: int = 0
+    copies: Callable[[], int] = lambda: 1
+    """How many pods a Job makes where one is meant: a Job controller may see its own pods late."""
+    paid: dict[str, Decimal] = field(default_factory=dict)
+    """What the agents of each Task, by uid, said that they cost when they ended."""
     _scripts: dict[str, Run] = field(default_factory=dict)
+    _failures: dict[str, dict[str, str]] = field(default_factory=dict)
+    _not_before: dict[str, datetime] = field(default_factory=dict)
+    _made: dict[str, int] = field(default_factory=dict)
 
     async def step(self) -> None:
         for job in (await self.cluster.list(JOB, None)).items:
@@ -39,7 +50,11 @@ class PlayedKubernetes:
         pods = (await self.cluster.list(POD, None)).items
         for pod in pods:
             await self._pod(pod)
-        self.at_once = max(self.at_once, sum(1 for p in pods if p.get("status", {}).get("phase") == "Running"))
+        running = [p for p in (await self.cluster.list(POD, None)).items if _phase(p) == "Running"]
+        self.at_once = max(self.at_once, len(running))
+        for lock in {p["metadata"]["labels"].get("kelos.dev/branch-lock") for p in running} - {None}:
+            holders = {p["metadata"]["labels"]["kelos.dev/task-uid"] for p in running if _lock(p) == lock}
+            assert len(holders) == 1, f"Tasks {holders} work on one branch at once"
 
     async def _job(self, job: Manifest) -> None:
         meta, spec = job["metadata"], job["spec"]
@@ -51,12 +66,34 @@ class PlayedKubernetes:
             for pod in alive:
                 await self._delete(pod)
             await self._job_condition(job, "Suspended", "JobSuspended")
+        elif _conditions(job):
+            return
         elif any(_phase(p) == "Succeeded" for p in pods):
+            for pod in alive:
+                await self._delete(pod)
             await self._job_condition(job, "Complete", "CompletionsReached")
-        elif any(_phase(p) == "Failed" for p in pods) and not any(c["type"] == "Failed" for c in _conditions(job)):
+        else:
+            await self._replace_failed(job, pods, alive)
+
+    async def _replace_failed(self, job: Manifest, pods: list[Manifest], alive: list[Manifest]) -> None:
+        """Count failures once each, as the Job's policy says; a counted pod may be gone by now."""
+        verdicts = self._failures.setdefault(job["metadata"]["uid"], {})
+        for pod in pods:
+            if _phase(pod) == "Failed" and pod["metadata"]["uid"] not in verdicts:
+                verdicts[pod["metadata"]["uid"]] = _verdict(job, pod)
+                backoff = timedelta(seconds=BACKOFF_SECONDS * 2 ** (len(verdicts) - 1))
+                self._not_before[job["metadata"]["uid"]] = self.now() + backoff
+        counted = sum(1 for verdict in verdicts.values() if verdict == "Count")
+        if "FailJob" in verdicts.values():
             await self._job_condition(job, "Failed", "PodFailurePolicy")
-        elif not pods and not _conditions(job):
-            await self._create_pod(job)
+        elif counted > job["spec"].get("backoffLimit", 6):
+            await self._job_condition(job, "Failed", "BackoffLimitExceeded")
+        elif (not_before := self._not_before.get(job["metadata"]["uid"])) is not None and self.now() < not_before:
+            return
+        elif not alive and len(verdicts) >= self._made.get(job["metadata"]["uid"], 0):
+            for _ in range(self.copies()):
+                await self._create_pod(job)
+                self._made[job["metadata"]["uid"]] = self._made.get(job["metadata"]["uid"], 0) + 1
 
     async def _create_pod(self, job: Manifest) -> None:
         meta, template = job["metadata"], job["spec"]["template"]
@@ -85,6 +122,7 @@ class PlayedKubernetes:
                 await self._end(pod, Run(exit_code=88, outcome=None))
                 return
             self.started.append(meta["labels"].get("kelos.dev/task", ""))
+            self.started_uids.append(meta["labels"].get("kelos.dev/task-uid", ""))
             await self._status(pod, "Running", {"running": {"startedAt": self._time()}})
         elif phase == "Running" and ("deletionTimestamp" in meta or not script.stays):
             await self._end(pod, script)
@@ -100,7 +138,17 @@ class PlayedKubernetes:
             "finishedAt": self._time(),
             "reason": "Error" if run.exit_code else "Completed",
         }
+        cost = run.outcome.usage.cost_usd if run.outcome is not None else None
+        uid = pod["metadata"]["labels"].get("kelos.dev/task-uid", "")
+        self.paid[uid] = self.paid.get(uid, Decimal()) + Decimal(cost or 0)
         await self._status(pod, "Failed" if run.exit_code else "Succeeded", {"terminated": ended})
+
+    async def evict(self, pod: Manifest) -> None:
+        """End a running pod as a node under pressure does: no exit code, no outcome."""
+        meta = pod["metadata"]
+        condition = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
+        status = {"phase": "Failed", "reason": "Evicted", "message": "low on memory", "conditions": [condition]}
+        await self.cluster.patch(POD, meta["namespace"], meta["name"], {"status": status}, subresource="status")
 
     async def _status(self, pod: Manifest, phase: str, state: Manifest) -> None:
         meta = pod["metadata"]
@@ -139,6 +187,25 @@ def _owner(manifest: Manifest) -> str:
 
 def _phase(pod: Manifest) -> str:
     return str((pod.get("status") or {}).get("phase") or "")
+
+
+def _lock(pod: Manifest) -> str:
+    return str(pod["metadata"]["labels"].get("kelos.dev/branch-lock", ""))
+
+
+def _verdict(job: Manifest, pod: Manifest) -> str:
+    """What the Job's failure policy says about a failed pod; the first rule that matches counts."""
+    conditions = {c["type"] for c in (pod["status"].get("conditions") or ()) if c["status"] == "True"}
+    states = pod["status"].get("containerStatuses") or ()
+    codes = {c["name"]: (c.get("state", {}).get("terminated") or {}).get("exitCode", 0) for c in states}
+    for rule in job["spec"].get("podFailurePolicy", {}).get("rules", ()):
+        if any(pattern["type"] in conditions for pattern in rule.get("onPodConditions", ())):
+            return str(rule["action"])
+        exits = rule.get("onExitCodes")
+        chosen = [code for name, code in codes.items() if exits and exits.get("containerName", name) == name and code]
+        if any((code in exits["values"]) == (exits["operator"] == "In") for code in chosen):
+            return str(rule["action"])
+    return "Count"
 
 
 def _conditions(job: Manifest) -> list[Manifest]:

@@ -73,8 +73,8 @@ class Deadly:
 class Process:
     """One controller process, driven pass by pass."""
 
-    def __init__(self, world: World, dies_after: int | None = None) -> None:
-        self.cluster = Deadly(world.cluster, dies_after)
+    def __init__(self, world: World, dies_after: int | None = None, *, through: Any = None) -> None:
+        self.cluster = Deadly(through or world.cluster, dies_after)
         self.controller = TaskController(
             self.cluster,  # type: ignore[arg-type]
             settings=Settings(),
@@ -89,6 +89,7 @@ class Process:
         return self
 
     async def stop(self) -> None:
+        await self.controller.close()
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
@@ -137,8 +138,9 @@ class World:
         for process in self.processes:
             await process.stop()
 
-    async def run_process(self, dies_after: int | None = None) -> Process:
-        process = await Process(self, dies_after).start()
+    async def run_process(self, dies_after: int | None = None, *, through: Any = None) -> Process:
+        """Start a controller; `through` stands between it and the cluster."""
+        process = await Process(self, dies_after, through=through).start()
         self.processes.append(process)
         return process
 

@@ -146,7 +146,9 @@ def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:
 def _look_again(view: TaskView) -> float | None:
     waited = waiting_since_start(view)
     if waited is None:
-        return JOB_VERDICT_SECONDS if any(pod.is_over for pod in view.pods) else None
+        # Kubernetes repeats after ten seconds at the soonest: an agent that may not be repeated must be seen by then.
+        is_watched = bool(view.task.spec.retries) or any(pod.is_over for pod in view.pods)
+        return JOB_VERDICT_SECONDS if is_watched else None
     seconds = waited.total_seconds()
     if seconds < QUIET_START_SECONDS:
         return QUIET_START_SECONDS - seconds
