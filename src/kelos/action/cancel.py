@@ -48,8 +48,23 @@ class Hold:
     def __init__(self, api: Api, handle: Handle, path: Path) -> None:
         self._api = api
         self._path = path
+        self._lock = threading.Lock()
+        self._has_begun = self._is_barred = False
         self.handle = handle
-        save_handle(path, handle)
+
+    def begin(self) -> bool:
+        """Leave the note just before the create is sent; False when the step was stopped in the meantime."""
+        with self._lock:
+            if not self._is_barred:
+                self._has_begun = True
+                save_handle(self._path, self.handle)
+            return self._has_begun
+
+    def bar(self) -> bool:
+        """Let no create begin any more; True when none had begun, so that there is nothing to end."""
+        with self._lock:
+            self._is_barred = True
+            return not self._has_begun
 
     def identify(self, task: Manifest) -> None:
         """The create was answered: from now on the uid keeps us off another Task of that name."""

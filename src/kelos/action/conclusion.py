@@ -92,6 +92,12 @@ def client_ending(reason: ClientReason, message: str) -> Ending:
     return Ending(conclusion=conclusion, reason=reason.value, exit_code=exit_code, message=message)
 
 
+def never_submitted() -> Ending:
+    """The ending after a signal that came before anything was sent."""
+    message = "The step was stopped before it had submitted a Task"
+    return Ending(conclusion=Conclusion.CANCELLED, reason=Reason.CANCELLED.kebab, exit_code=130, message=message)
+
+
 def interrupted(name: str, *, is_cancelled: bool, policy: str) -> Ending:
     """The ending after a signal."""
     if policy == "detach":

@@ -14,6 +14,7 @@ from kelos.errors import UserError
 
 PREFIX = "KELOS_INPUT_"
 DEFAULT_TIMEOUT_SECONDS = 3600
+LEASE_LIMIT_SECONDS = 24 * 3600  # the controller takes no longer one for a promise
 FILE_LIMIT_BYTES = 2 * 1024 * 1024
 
 
@@ -161,8 +162,8 @@ def _check_together(inputs: ActionInputs) -> None:
         raise UserError("The inputs `prompt` and `prompt-file` are both set: leave out one of them")
     if not (inputs.prompt or inputs.prompt_file or inputs.task_file):
         raise UserError("There is nothing to do: set one of the inputs `prompt`, `prompt-file` and `task-file`")
-    if inputs.lease and inputs.lease < 30:
-        raise UserError("The input `lease` is shorter than 30s, which a short pause of the network would outlast")
+    if inputs.lease and not 30 <= inputs.lease <= LEASE_LIMIT_SECONDS:
+        raise UserError(f"The input `lease` is {inputs.lease}s: it must be 0 for none, or between 30s and 24h")
     if inputs.mode == "local" and (inputs.kubeconfig or inputs.kube_context):
         raise UserError(
             "The input `mode` is local, which has its own server: leave out `kubeconfig` and `kube-context`"

@@ -18,7 +18,7 @@ from kelos.action import cancel, local, submit
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import Target, find_target, parse
-from kelos.action.conclusion import Conclusion, Ending, client_ending
+from kelos.action.conclusion import Conclusion, Ending, client_ending, never_submitted
 from kelos.action.documents import read_documents
 from kelos.action.inputs import ActionInputs, Workflow, env_name, read_file, read_inputs, read_workflow
 from kelos.action.log.book import LogBook
@@ -134,6 +134,8 @@ def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
         return _perform(inputs, read_workflow(env, run_id=secrets.token_hex(4)), doors, stack)
     except KelosError as error:
         return submit.refused(error, namespace=doors.namespace, server="The cluster")
+    except KeyboardInterrupt:
+        return never_submitted()
     except Exception as error:
         doors.console.group("Traceback", traceback.format_exc().splitlines())
         message = f"The Action has a fault ({type(error).__name__}): report it with the traceback in the log"

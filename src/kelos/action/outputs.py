@@ -188,7 +188,8 @@ def _json_within_limit(results: Mapping[str, str]) -> str:
 
 def _moment(text: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
+        plain = re.sub(r"\.\d+", "", str(text or "")).replace("Z", "+00:00")  # Python 3.10 reads no nanoseconds
+        return datetime.fromisoformat(plain) if plain else None
     except ValueError:
         return None
 

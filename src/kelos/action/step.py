@@ -18,6 +18,7 @@ from kelos.action.conclusion import (
     interrupted,
     is_settled,
     name_of,
+    never_submitted,
     phase_of,
     status_of,
     too_late,
@@ -94,7 +95,7 @@ class Step:
     def run(self) -> Ending:
         """Submit, follow, conclude. Whatever happens, an Ending comes back."""
         cancel.catch_signals(self._events.put)
-        self._threads.submit(self.task)
+        self._threads.submit(self.task, self._hold.begin)
         ending = self._loop()
         self._threads.hurry()
         return ending
@@ -186,6 +187,8 @@ class Step:
     def _interrupt(self) -> Ending:
         self._threads.hurry()
         policy = self._inputs.on_cancel
+        if self._hold.bar():
+            return never_submitted()
         if policy == "detach":
             self._hold.let_go()
             is_ended = False

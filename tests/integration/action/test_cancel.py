@@ -1,6 +1,7 @@
 """A cancelled workflow: the runner signals the entry process as it really does, and the agent stops spending."""
 
 import json
+import os
 import re
 import signal
 import threading
@@ -117,14 +118,18 @@ def test_the_user_may_choose_another_end(job: Job, kubernetes: FakeKubernetes, c
         assert 0 == kubernetes.count("^PATCH")
 
 
-def test_a_killed_step_is_ended_by_the_reaper(job: Job, kubernetes: FakeKubernetes, cancel):
-    """Nobody can catch SIGKILL; the file that names the Task was written before the create."""
-    killer = threading.Thread(target=lambda: (cancel.wait(20), job.running and job.running.send_signal(signal.SIGKILL)))
-    killer.start()
+def test_a_killed_step_is_ended_by_the_reaper(job: Job, kubernetes: FakeKubernetes):
+    """Nobody can catch SIGKILL; the note that names the Task was written before the create."""
+
+    def kill(task):
+        kubernetes.set_status(task["metadata"]["name"], phase="Running", podName="p")
+        kubernetes.wait_for(lambda: kubernetes.count("/pods/p"), "the create was taken note of, and the log is wanted")
+        job.running.send_signal(signal.SIGKILL)
+
+    kubernetes.on_create = kill
 
     result = job.use(with_=BASIC)
 
-    killer.join()
     assert (-9, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes))
     assert kubernetes.task()["metadata"]["name"] == result.outputs["task-name"], "the early outputs were written"
 
@@ -145,3 +150,44 @@ def test_the_lease_names_its_holder_from_the_start(job: Job, kubernetes: FakeKub
     assert {"holder": "acme/widgets/16/1", "count": 0, "seconds": 60} == json.loads(
         annotations(kubernetes)["kelos.dev/client-lease"]
     )
+
+
+def test_a_second_signal_ends_the_step_at_once(job: Job, kubernetes: FakeKubernetes, cancel):
+    """Somebody is in a hurry; the reaper and the lease do the rest."""
+    release, began = threading.Event(), []
+    kubernetes.faults.append(Fault("^PATCH", hold=release))
+
+    def insist() -> None:
+        cancel.wait(20)
+        kubernetes.wait_for(lambda: kubernetes.count("^PATCH"), "the handler is at work")
+        began.append(time.monotonic())
+        job.running.send_signal(signal.SIGTERM)
+        job.running.wait(20)
+        began.append(time.monotonic())
+        release.set()
+
+    thread = threading.Thread(target=insist)
+    thread.start()
+    result = job.use(with_=BASIC, cancel_when=cancel)
+    thread.join()
+
+    assert (130, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes))
+    assert 2.0 > began[1] - began[0]
+
+
+def test_a_signal_before_the_submit_has_an_ending_too(job: Job, kubernetes: FakeKubernetes, tmp_path):
+    """A login plugin may take its time, and the user none."""
+    now = threading.Event()
+    pipe, script = job.folder / "asked", job.folder / "login"
+    os.mkfifo(pipe)
+    script.write_text(f"#!/bin/sh\necho now > {pipe}\nexec sleep 30\n")
+    script.chmod(0o755)
+    document = kubernetes.kubeconfig
+    document["users"][0]["user"] = {"exec": {"command": str(script), "apiVersion": "client.authentication.k8s.io/v1"}}
+    (job.folder / "kubeconfig.json").write_text(json.dumps(document))
+    threading.Thread(target=lambda: (pipe.read_text(), now.set()), daemon=True).start()
+
+    result = job.use(with_=BASIC, cancel_when=now)
+
+    assert (130, "cancelled") == (result.codes["Run the Task"], result.outputs["conclusion"])
+    assert {} == kubernetes.tasks

@@ -208,7 +208,27 @@ def test_an_expired_answer_is_asked_for_again_and_a_refusal_at_most_once_a_minut
     now[0] = 2.0
     expired = runs()
     assert (1, 1, 2) == (first, again, expired)
-    assert (True, False) == (credentials.refresh(), credentials.refresh())
+    refused = credentials.signature()
+    assert (True, False) == (credentials.refresh(refused), credentials.refresh(credentials.signature()))
+
+
+def test_threads_that_are_refused_together_renew_once(tmp_path: Path):
+    """Watch, log and lease meet the same expired token; the second one is not a refusal of the new."""
+    (tmp_path / "token").write_text("old")
+    credentials = Credentials(Target(server="https://x", token_file=tmp_path / "token"), clock=lambda: 0.0)
+    refused = credentials.signature()
+    (tmp_path / "token").write_text("new")
+
+    assert (True, True) == (credentials.refresh(refused), credentials.refresh(refused))
+    assert "Bearer new" == credentials.signature().authorization
+
+
+@pytest.mark.parametrize("expiry", ["2999-01-01T00:00:00.123456789Z", "2999-01-01T00:00:00+01:00", "soon"])
+def test_an_expiry_may_be_written_in_any_way(tmp_path: Path, expiry):
+    """Go writes nanoseconds; what cannot be read counts as passed."""
+    target = plugin(tmp_path, f"echo '{answer('abc', expiry)}'")
+
+    assert "Bearer abc" == Credentials(target).signature().authorization
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,15 @@ def test_usage_wins_over_results():
     assert ("5", "0.5") == (found["input-tokens"], found["cost-usd"])
 
 
+def test_times_with_fractions_are_understood():
+    """Some controllers write them; Python 3.10 reads three or six digits only."""
+    times = {"startTime": "2026-01-01T00:00:05.5Z", "completionTime": "2026-01-01T00:01:05.123456789Z"}
+
+    found = outputs_of({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}, "status": times}, DONE, Facts())
+
+    assert ("60", "5") == (found.by_name["duration-seconds"], found.by_name["queue-seconds"])
+
+
 def test_long_results_shed_the_response_first_and_then_go_to_the_file_alone():
     """Job outputs have a limit of their own; `fromJSON` of half a text would fail."""
     long = "x" * VALUE_LIMIT_BYTES

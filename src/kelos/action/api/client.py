@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kelos.action.api.connection import connect
-from kelos.action.api.credentials import Credentials
+from kelos.action.api.credentials import Credentials, Signature
 from kelos.action.api.kubeconfig import Target
 from kelos.api.kinds import Kind, Manifest
 from kelos.errors import Unauthorized, Unavailable, UserError, cluster_error
@@ -88,11 +88,13 @@ class Api:
         """One answer below 400; a 401 is tried once more when a fresh signature can be had."""
         address = f"{path}?{urlencode(query)}" if query else path
         payload = json.dumps(body).encode() if body is not None else None
-        connection, response = self._send(method, address, payload, content_type, timeout)
+        signature = self.credentials.signature()
+        connection, response = self._send(method, address, payload, content_type, timeout, signature)
         try:
-            if response.status == 401 and self.credentials.refresh():
+            if response.status == 401 and self.credentials.refresh(signature):
                 connection.close()
-                connection, response = self._send(method, address, payload, content_type, timeout)
+                signature = self.credentials.signature()
+                connection, response = self._send(method, address, payload, content_type, timeout, signature)
             if response.status >= 300:
                 raise _refusal(response, method, path)
             yield response
@@ -100,9 +102,14 @@ class Api:
             connection.close()
 
     def _send(
-        self, method: str, address: str, payload: bytes | None, content_type: str, timeout: float
+        self,
+        method: str,
+        address: str,
+        payload: bytes | None,
+        content_type: str,
+        timeout: float,
+        signature: Signature,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        signature = self.credentials.signature()
         connection = connect(self.target, signature, timeout)
         headers = {"Accept": "application/json", "User-Agent": "kelos-action"}
         if payload is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -51,11 +52,13 @@ class Credentials:
             assert self._signature is not None
             return self._signature
 
-    def refresh(self) -> bool:
-        """After a 401: get a new signature. False when there is none to be had, or the last one is too young."""
+    def refresh(self, refused: Signature) -> bool:
+        """After a 401: whether there is another signature than the refused one. It is renewed once a minute at most."""
         if self._target.exec is None and self._target.token_file is None:
             return False
         with self._lock:
+            if self._signature is not refused:
+                return True  # another thread was quicker
             if self._clock() - self._refreshed_at < REFRESH_PAUSE_SECONDS:
                 return False
             self._refreshed_at = self._clock()
@@ -153,5 +156,9 @@ def _token_of(target: Target) -> str:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    """Go writes nanoseconds, which Python 3.10 does not read; an expiry that nobody can read has passed."""
+    try:
+        moment = datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00"))
+    except ValueError:
+        return datetime.fromtimestamp(0, timezone.utc)
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -33,9 +33,9 @@ class Threads:
         self._stop = threading.Event()
         self._lease: threading.Thread | None = None
 
-    def submit(self, manifest: Manifest) -> None:
-        """Create the Task, or find it, and follow it from there."""
-        self._start(lambda: self._submit_and_follow(manifest))
+    def submit(self, manifest: Manifest, begin: Callable[[], bool]) -> None:
+        """Create the Task, or find it, and follow it from there; `begin` is asked just before anything is sent."""
+        self._start(lambda: self._submit_and_follow(manifest, begin))
 
     def keep_lease(self, handle: Handle) -> None:
         """Give a sign of life again and again, if the Task was promised one."""
@@ -80,9 +80,12 @@ class Threads:
         """The same without a moment for anything."""
         self._stop.set()
 
-    def _submit_and_follow(self, manifest: Manifest) -> None:
+    def _submit_and_follow(self, manifest: Manifest, begin: Callable[[], bool]) -> None:
         patience = self._patience()
         try:
+            self._api.credentials.signature()  # a login may take long, and until then nothing needs to be ended
+            if not begin():
+                return
             task, is_new = self._obtain(manifest, patience)
             self._post(Created(task=task, is_new=is_new))
             if self._inputs.wait:
