@@ -189,25 +189,26 @@ def test_the_deadline_wakes_the_controller() -> None:
     assert timedelta(seconds=60) == plan.again_after
 
 
-def test_a_suspended_job_gives_up_its_pods_and_its_start() -> None:
-    """A resumed Job starts its deadline anew."""
+def test_a_suspended_job_gives_up_its_pods() -> None:
+    """They lose the tracking finalizer first: a pod that was not wanted is no failure."""
     status = {"startTime": "2026-02-07T08:00:00Z", "active": 1}
 
     plan = plan_job(job(suspend=True, activeDeadlineSeconds=60, status=status), (pod(),), NOW, SETTINGS)
 
-    assert ("build-1",) == plan.delete
+    assert (("build-1",), ("build-1",)) == (plan.release, plan.delete)
     assert plan.status is not None
-    assert "startTime" not in plan.status
+    assert (0, 1) == (plan.status.get("active", 0), plan.status["terminating"])
     assert [("Suspended", "True", "JobSuspended", "Job suspended")] == [
         (each["type"], each["status"], each["reason"], each["message"]) for each in plan.status["conditions"]
     ]
 
 
 def test_a_resumed_job_starts_anew() -> None:
-    """The condition stays and says that it is over."""
+    """Its deadline too; the condition stays and says that it is over."""
     suspended = {"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "Job suspended"}
 
-    plan = plan_job(job(status={"conditions": [suspended]}), (), NOW, SETTINGS)
+    status = {"startTime": "2026-02-07T08:00:00Z", "conditions": [suspended]}
+    plan = plan_job(job(activeDeadlineSeconds=60, status=status), (), NOW, SETTINGS)
 
     assert plan.status is not None
     assert ("2026-02-07T09:00:00Z", 1) == (plan.status["startTime"], plan.create)
@@ -282,3 +283,12 @@ def test_a_pods_name_is_a_host_name() -> None:
     name = pod_name("j" * 63, "x7k2p")
 
     assert (63, "-x7k2p") == (len(name), name[-6:])
+
+
+def test_a_failing_jobs_pods_do_count() -> None:
+    """Pods that the deadline killed are failures, so they keep the finalizer until they are counted."""
+    status = {"startTime": "2026-02-07T08:00:00Z"}
+
+    plan = plan_job(job(activeDeadlineSeconds=60, status=status), (pod(),), NOW, SETTINGS)
+
+    assert ((), ("build-1",)) == (plan.release, plan.delete)

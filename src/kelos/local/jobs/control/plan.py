@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from kelos.api.kinds import Manifest
@@ -55,7 +55,10 @@ class JobPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Moves:
+    """`forget` are pods to delete whose end does not count: nothing was wrong with them, they are not wanted now."""
+
     delete: tuple[Manifest, ...] = ()
+    forget: tuple[Manifest, ...] = ()
     create: int = 0
     again_after: timedelta | None = None
 
@@ -67,14 +70,21 @@ def plan_job(job: Manifest, pods: Sequence[Manifest], now: datetime, settings: J
     tally = count(job, pods)
     if is_deleting(job):
         return _plan(job, tally, None, _Moves(), now)
-    started = None if is_suspended(job) else started_at(job) or now
+    started = _start(job, now)
     ending = find_ending(job, tally, now, started)
     if ending is not None:
         return _plan(job, tally, ending, _Moves(delete=tally.active), now)
     if is_suspended(job):
-        return _plan(job, tally, None, _Moves(delete=tally.active), now)
+        return _plan(job, tally, None, _Moves(forget=tally.active), now)
     moves = _scale(job, pods, tally, now, settings)
     return _plan(job, tally, None, _with_deadline(moves, deadline_in(job, now, started)), now)
+
+
+def _start(job: Manifest, now: datetime) -> datetime | None:
+    """When the Job became active. A resumed Job starts anew, and with it its deadline."""
+    if is_suspended(job) or is_deleting(job):
+        return started_at(job)
+    return now if condition_is_true(job, "Suspended") else started_at(job) or now
 
 
 def _after_the_end(pods: Sequence[Manifest]) -> JobPlan:
@@ -90,7 +100,7 @@ def _scale(job: Manifest, pods: Sequence[Manifest], tally: Tally, now: datetime,
     surplus = len(tally.active) - wanted
     if surplus > 0:
         newest_first = sorted(tally.active, key=_keep_rank)
-        return _Moves(delete=tuple(newest_first[:surplus]))
+        return _Moves(forget=tuple(newest_first[:surplus]))
     occupied = len(tally.active) + (tally.terminating if replaces_only_failed(job) else 0)
     missing = min(wanted - occupied, MOST_AT_ONCE)
     if missing <= 0:
@@ -118,7 +128,7 @@ def _keep_rank(pod: Manifest) -> tuple[bool, bool, str]:
 
 def _with_deadline(moves: _Moves, deadline: timedelta | None) -> _Moves:
     times = [time for time in (moves.again_after, deadline) if time is not None]
-    return _Moves(delete=moves.delete, create=moves.create, again_after=min(times, default=None))
+    return replace(moves, again_after=min(times, default=None))
 
 
 def _plan(job: Manifest, tally: Tally, ending: Ending | None, moves: _Moves, now: datetime) -> JobPlan:
@@ -133,8 +143,8 @@ def _plan(job: Manifest, tally: Tally, ending: Ending | None, moves: _Moves, now
         status["completionTime"] = stamp(now)
     return JobPlan(
         status=status if status != old else None,
-        release=tally.release,
-        delete=tuple(name_of(pod) for pod in moves.delete),
+        release=(*tally.release, *(name_of(pod) for pod in moves.forget if is_tracked(pod))),
+        delete=tuple(name_of(pod) for pod in (*moves.delete, *moves.forget)),
         create=moves.create,
         tellings=tellings,
         again_after=moves.again_after,
@@ -142,23 +152,22 @@ def _plan(job: Manifest, tally: Tally, ending: Ending | None, moves: _Moves, now
 
 
 def _status(job: Manifest, tally: Tally, moves: _Moves, now: datetime) -> Manifest:
-    started = status_of(job).get("startTime") or (None if is_deleting(job) else stamp(now))
+    started, going = _start(job, now), (*moves.delete, *moves.forget)
     uncounted = {
         key: list(uids)
         for key, uids in (("succeeded", tally.uncounted_succeeded), ("failed", tally.uncounted_failed))
         if uids
     }
-    deleted_ready = sum(is_ready(pod) for pod in moves.delete)
     numbers = {
-        "active": len(tally.active) - len(moves.delete) + moves.create,
+        "active": len(tally.active) - len(going) + moves.create,
         "succeeded": tally.counted_succeeded,
         "failed": tally.counted_failed,
     }
     return {
-        **({"startTime": started} if started and not is_suspended(job) else {}),
+        **({"startTime": stamp(started)} if started is not None else {}),
         **{key: number for key, number in numbers.items() if number},
-        "ready": tally.ready - deleted_ready,
-        "terminating": tally.terminating + len(moves.delete),
+        "ready": tally.ready - sum(is_ready(pod) for pod in going),
+        "terminating": tally.terminating + len(going),
         "uncountedTerminatedPods": uncounted,
     }
 
