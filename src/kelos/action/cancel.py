@@ -17,7 +17,7 @@ from kelos.action.api.client import Api
 from kelos.action.news.events import Post, Signalled
 from kelos.api.kinds import TASK, Manifest
 from kelos.api.names import ANNOTATION_CANCEL, ANNOTATION_LEASE
-from kelos.errors import Conflict, KelosError, NotFound
+from kelos.errors import Conflict, Invalid, KelosError, NotFound
 
 TRIES = 2
 TRY_SECONDS = 2.0
@@ -164,6 +164,8 @@ def _ask(api: Api, handle: Handle, why: str, seconds: float) -> bool:
         return bool(handle.uid)  # never seen: the POST may still be on its way
     except Conflict:
         return True  # the name belongs to another Task by now
+    except Invalid as error:
+        return "metadata.uid" in str(error)  # the same, in the words of servers that call a uid immutable
     except KelosError:
         return False
     return True
