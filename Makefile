@@ -16,21 +16,33 @@ help: ## list the verbs
 
 setup: $(READY) ## create .venv with everything the other verbs need
 
-$(READY): pyproject.toml requirements/dev.txt
-	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv git make" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V)" >&2; exit 1; }
+# An environment is made once, never on top of another one. `make setup PYTHON=…` makes it anew when it is of another
+# Python; without PYTHON the one that is there stays as long as it works.
+WHICH := import sys; print(sys.version_info >= (3, 11), sys.base_prefix, sys.version)
+THERE := $(BIN)/python -c '$(WHICH)' 2>/dev/null
+WANTED := $(if $(filter file,$(origin PYTHON)),$(THERE),$(PYTHON) -c '$(WHICH)' 2>/dev/null)
+IS_KEPT := $(shell is="$$($(THERE))" && [ "$$is" = "$$($(WANTED))" ] && echo "$$is" | grep -o ^True)
+
+$(READY): pyproject.toml requirements/dev.txt $(if $(IS_KEPT),,FORCE)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv git make" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V): make setup PYTHON=…" >&2; exit 1; }
 	@command -v git >/dev/null || { echo "git is missing: apt-get install git" >&2; exit 1; }
+	@$(if $(IS_KEPT),:,rm -rf $(VENV))
 ifneq ($(UV),)
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	@test -d $(VENV) || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@touch $@
+
+.PHONY: FORCE
+FORCE:
 
 demo: setup ## run one Task through the Action on this machine: no cluster, no key
 	$(BIN)/python examples/demo/demo.py
