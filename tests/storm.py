@@ -66,8 +66,7 @@ class Between:
 
     def flow(self, kind: Kind) -> asyncio.Event:
         """Set while the cache of this kind hears of changes."""
-        event = self._flows.setdefault(kind.kind, asyncio.Event())
-        return event
+        return self._flows.setdefault(kind.kind, asyncio.Event())
 
     def freeze(self, kind: Kind) -> None:
         self.flow(kind).clear()

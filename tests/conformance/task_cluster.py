@@ -1,0 +1,165 @@
+"""The Task controller at work on the server under test, with a played node that does what each prompt says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from kelos.api.kinds import CONFIG_MAP, JOB, LEASE, POD, SECRET, TASK, Kind, Manifest
+from kelos.api.outcome import GitFacts, Outcome, Usage
+from kelos.api.reasons import Reason
+from kelos.cluster.access import Source, select
+from kelos.cluster.client import HttpCluster, connect
+from kelos.controllers.task import TaskController
+from kelos.local.garbage.collector import run_garbage_collector
+from kelos.local.jobs.control.loop import run_job_controller
+from kelos.outputs.document import encode_document
+from kelos.settings import Settings
+from realcluster.client import UnexpectedAnswerError
+from realcluster.fake_node import FakeNode
+
+from .servers import Server
+
+PATIENCE_SECONDS = 60.0
+USAGE = Usage(input_tokens=7, cost_usd="0.25")
+
+
+class Counted:
+    """A cluster that remembers what was written."""
+
+    def __init__(self, cluster: HttpCluster) -> None:
+        self._cluster = cluster
+        self.writes: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        deed = getattr(self._cluster, name)
+        if name not in ("create", "replace", "patch", "delete"):
+            return deed
+
+        async def call(kind: Kind, *args: Any, **options: Any) -> Any:
+            self.writes.append(f"{'status' if options.get('subresource') else name} {kind}")
+            return await deed(kind, *args, **options)
+
+        return call
+
+
+class Silent:
+    """A log for nobody: passes that failed are part of some tests."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *args, **fields: None
+
+
+@dataclass
+class TaskCluster:
+    """What a test asks of the running cluster."""
+
+    cluster: HttpCluster
+    counted: Counted
+    namespace: str
+    node: FakeNode
+    served: set[str] = field(default_factory=set)
+
+    async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
+        meta = {**manifest["metadata"], "namespace": self.namespace}
+        return await self.cluster.create(kind, {**manifest, "metadata": meta})
+
+    async def wait(self, name: str, is_there: Callable[[Manifest], bool]) -> Manifest:
+        """The Task's status once it is as wanted."""
+        return await self._until(f"Task '{name}'", lambda: self._status(name), is_there)
+
+    async def ended(self, name: str = "fix-bug") -> Manifest:
+        return await self.wait(name, lambda status: status.get("phase") in ("Succeeded", "Failed"))
+
+    async def running(self, name: str = "fix-bug") -> Manifest:
+        return await self.wait(name, lambda status: status.get("phase") == "Running")
+
+    async def none_left(self, *kinds: Kind) -> None:
+        """Wait until nothing that we made is left."""
+        for kind in kinds:
+            await self._until(f"no {kind}", lambda kind=kind: self._ours(kind), lambda found: not found)
+
+    async def _status(self, name: str) -> Manifest:
+        status: Manifest = (await self.cluster.get(TASK, self.namespace, name)).get("status") or {}
+        return status
+
+    async def _ours(self, kind: Kind) -> list[Manifest]:
+        page = await self.cluster.list(kind, self.namespace)
+        return [m for m in page.items if kind is TASK or "kelos.dev/managed-by" in (m["metadata"].get("labels") or {})]
+
+    async def _until(self, what: str, look: Callable[[], Coroutine[Any, Any, Any]], is_there: Any) -> Any:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not is_there(found := await look()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {PATIENCE_SECONDS:.0f} s for {what}; it is {found}")
+            await asyncio.sleep(0.05)
+        return found
+
+    async def run_pods(self) -> None:
+        """Serve every pod until cancelled."""
+        page = await self.cluster.list(POD, self.namespace)
+        changes = self.cluster.watch(POD, self.namespace, resource_version=page.resource_version)
+        async for change in changes:
+            if change.type in ("ADDED", "MODIFIED"):
+                await asyncio.to_thread(self._serve, change.object)
+
+    def _serve(self, pod: Manifest) -> None:
+        meta, is_deleted = pod["metadata"], "deletionTimestamp" in pod["metadata"]
+        is_over = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+        try:
+            if is_deleted:
+                if not is_over:
+                    self._finish(pod, Outcome(reason=Reason.CANCELLED, message="stopped", usage=USAGE), 88)
+                self.node.remove(pod)
+            elif meta["uid"] not in self.served:
+                self.served.add(meta["uid"])
+                self.node.run(pod)
+                self._obey(pod, str(pod["spec"]["containers"][0]["args"][0]))
+        except UnexpectedAnswerError as error:
+            if error.status not in (404, 409):
+                raise
+
+    def _obey(self, pod: Manifest, prompt: str) -> None:
+        if prompt.startswith("succeed"):
+            self._finish(pod, Outcome(git=GitFacts(branch="feature"), usage=USAGE), 0)
+        elif prompt.startswith("fail"):
+            self._finish(pod, Outcome(reason=Reason.AGENT_ERROR, message="boom", usage=USAGE), 80)
+
+    def _finish(self, pod: Manifest, outcome: Outcome, exit_code: int) -> None:
+        self.node.finish(pod, exit_code=exit_code, message=encode_document(outcome).decode())
+
+
+@asynccontextmanager
+async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
+    """The Task controller, a node, and what a server without Job controller lacks, until the block ends."""
+    source = Source(path="test", folder="/", document=json.loads(server.kubeconfig.read_text()))
+    async with await connect(select([source])) as cluster:
+        counted, node = Counted(cluster), FakeNode(server.api)
+        node.register()
+        running = TaskCluster(cluster=cluster, counted=counted, namespace=server.namespace, node=node)
+        controller = TaskController(
+            counted,  # type: ignore[arg-type]
+            settings=Settings(),
+            now=lambda: datetime.now(timezone.utc),
+            monotonic=time.monotonic,
+            log=Silent(),
+            namespace=server.namespace,
+        )
+        loops = [running.run_pods(), controller.run()]
+        if server.name == "local":
+            kinds = (POD, JOB, SECRET, CONFIG_MAP, LEASE)
+            loops += [run_job_controller(cluster), run_garbage_collector(cluster, kinds)]
+        tasks = [asyncio.ensure_future(loop) for loop in loops]
+        try:
+            await controller.wait_synced()
+            yield running
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,142 @@
+"""Tasks on a server: Job controller, garbage collector and admission are the server's own."""
+
+from __future__ import annotations
+
+import pytest
+
+import make
+from kelos.api.kinds import EVENT, JOB, LEASE, POD, SECRET, TASK, WORKSPACE
+
+from .servers import Server
+from .task_cluster import task_cluster
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_task_succeeds_with_its_results_and_few_writes(server: Server) -> None:
+    """Thousands of Tasks share one API server: five writes each, events aside."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="succeed"))
+
+        status = await tasks.ended()
+
+        assert ("Succeeded", "feature", "250m") == (
+            status["phase"],
+            status["results"]["branch"],
+            status["usage"]["costUSD"],
+        )
+        await tasks.none_left(LEASE)
+        writes = [write for write in tasks.counted.writes if write != "create Event"]
+        assert len(writes) <= 5, writes
+        events = {e["reason"] for e in (await tasks.cluster.list(EVENT, tasks.namespace)).items}
+        assert {"TaskCreated", "TaskSucceeded"} <= events
+
+
+async def test_a_failed_task_says_why_and_runs_once(server: Server) -> None:
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="fail"))
+
+        status = await tasks.ended()
+
+        assert ("Failed", "AgentError", "boom") == (status["phase"], status["reason"], status["message"])
+        assert ("0.25", 1) == (status["usage"]["cost"], len(tasks.served))
+
+
+async def test_a_cancelled_task_ends_its_pod_and_keeps_its_cost(server: Server) -> None:
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="hang"))
+        await tasks.running()
+        body = {"metadata": {"annotations": {"kelos.dev/cancel-requested": '{"by":"ann"}'}}}
+
+        await tasks.cluster.patch(TASK, tasks.namespace, "fix-bug", body)
+
+        status = await tasks.ended()
+        assert ("Cancelled", "0.25") == (status["reason"], status["usage"]["cost"])
+        assert ["Cancelled"] == [attempt["reason"] for attempt in status["attempts"]]
+        await tasks.none_left(JOB, POD)
+
+
+async def test_a_deadline_ends_the_agent(server: Server) -> None:
+    """The Job controller keeps this time, whoever else sleeps."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="hang", podOverrides={"activeDeadlineSeconds": 2}))
+
+        status = await tasks.ended()
+
+        assert ("Failed", "DeadlineExceeded", "0.25") == (status["phase"], status["reason"], status["usage"]["cost"])
+
+
+async def test_a_deleted_task_leaves_nothing(server: Server) -> None:
+    """Neither Job nor pod, whose finalizer is ours, nor the Secret with its long prompt."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="hang" + "x" * 100_000))
+        await tasks.running()
+
+        await tasks.cluster.delete(TASK, tasks.namespace, "fix-bug")
+
+        await tasks.none_left(TASK, JOB, POD, SECRET)
+
+
+async def test_a_branch_passes_from_one_task_to_the_next(server: Server) -> None:
+    async with task_cluster(server) as tasks:
+        await tasks.create(WORKSPACE, make.workspace_manifest())
+        first = make.task_manifest("first", prompt="hang", branch="feature", workspaceRef={"name": "repo"})
+        second = make.task_manifest("second", prompt="succeed", branch="feature", workspaceRef={"name": "repo"})
+        await tasks.create(TASK, first)
+        await tasks.running("first")
+        await tasks.create(TASK, second)
+        held = await tasks.wait("second", lambda status: "reason" in status)
+        body = {"metadata": {"annotations": {"kelos.dev/cancel-requested": "{}"}}}
+
+        await tasks.cluster.patch(TASK, tasks.namespace, "first", body)
+
+        assert ("BranchHeld", True) == (held["reason"], "'first'" in held["message"])
+        assert "Succeeded" == (await tasks.ended("second"))["phase"]
+        await tasks.none_left(LEASE)
+
+
+async def test_a_dependent_runs_with_the_results_of_what_it_waited_for(server: Server) -> None:
+    async with task_cluster(server) as tasks:
+        prompt = 'succeed on {{index .Deps "first" "Results" "branch"}}'
+        await tasks.create(TASK, make.task_manifest("second", prompt=prompt, dependsOn=["first"]))
+        waiting = await tasks.wait("second", lambda status: "reason" in status)
+        await tasks.create(TASK, make.task_manifest("first", prompt="succeed"))
+
+        await tasks.ended("second")
+
+        job = await tasks.cluster.get(JOB, tasks.namespace, "second")
+        assert "DependencyMissing" == waiting["reason"]
+        assert ["succeed on feature"] == job["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+async def test_pod_overrides_that_kubernetes_refuses_fail_the_task_with_its_words(server: Server) -> None:
+    """Embedded pod types are open objects to us: the API server judges them when the Job is created."""
+    async with task_cluster(server) as tasks:
+        overrides = {"volumeMounts": [{"name": "nowhere", "mountPath": "/data"}]}
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", podOverrides=overrides))
+
+        status = await tasks.ended()
+
+        assert ("Failed", "InvalidSpec") == (status["phase"], status["reason"])
+        assert "nowhere" in status["message"]
+
+
+async def test_a_missing_secret_wakes_its_task_when_it_appears(server: Server) -> None:
+    """No polling interval passes in between."""
+    async with task_cluster(server) as tasks:
+        credentials = {"type": "api-key", "secretRef": {"name": "key"}}
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", type="claude-code", credentials=credentials))
+        await tasks.wait("fix-bug", lambda status: status.get("reason") == "SecretMissing")
+
+        await tasks.create(SECRET, make.secret_manifest())
+
+        assert "Succeeded" == (await tasks.ended())["phase"]
+
+
+async def test_a_long_name_with_dots_runs(server: Server) -> None:
+    """Names may have 253 characters; those of Jobs and labels may not."""
+    name = "release.2026-02-07." + "very-" * 40 + "long"
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(name, prompt="succeed"))
+
+        assert "Succeeded" == (await tasks.ended(name))["phase"]
