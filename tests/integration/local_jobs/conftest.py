@@ -188,3 +188,29 @@ async def until_file(path: Path, read: Callable[[str], Any] = int) -> Any:
 
 def content(path: Path) -> str:
     return path.read_text() if path.exists() else ""
+
+
+def pod(name: str, *containers: Manifest, **spec: Any) -> Manifest:
+    defaults = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 1}
+    return {"metadata": {"name": name}, "spec": {**defaults, "containers": list(containers), **spec}}
+
+
+def state(found: Manifest, name: str = "main") -> Manifest:
+    status = found["status"]
+    every = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    return next(each["state"] for each in every if each["name"] == name)
+
+
+def waits(reason: str) -> Callable[[Manifest], Any]:
+    return lambda found: any(
+        (each["state"].get("waiting") or {}).get("reason") == reason
+        for each in found.get("status", {}).get("containerStatuses") or ()
+    )
+
+
+def alive(pid: int) -> bool:
+    """A zombie is no process any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,14 +1,13 @@
 """Jobs from creation to their end, with real processes."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
 
 from kelos.api.kinds import EVENT, JOB, POD, SECRET
 
-from .conftest import SPACE, Place, condition, container, job, local_place, phase
+from .conftest import SPACE, Place, alive, condition, container, job, local_place, phase, waits
 
 pytestmark = pytest.mark.anyio
 
@@ -177,14 +176,6 @@ def condition_is_false(type: str):  # type: ignore[no-untyped-def]
     )
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 async def test_a_job_needs_its_secret(place: Place) -> None:
     """A missing Secret is said in the pod's status; the pod starts by itself once it is there."""
     env = [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "later", "key": "token"}}}]
@@ -197,10 +188,3 @@ async def test_a_job_needs_its_secret(place: Place) -> None:
     await place.create(SECRET, {"metadata": {"name": "later"}, "stringData": {"token": "t0ps3cret"}})
     await place.until(JOB, "patient", condition("Complete"))
     assert b"t0ps3cret\n" == await place.log(waiting["metadata"]["name"])
-
-
-def waits(reason: str):  # type: ignore[no-untyped-def]
-    return lambda pod: any(
-        (each["state"].get("waiting") or {}).get("reason") == reason
-        for each in pod["status"].get("containerStatuses") or ()
-    )

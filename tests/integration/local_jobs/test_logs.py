@@ -12,8 +12,7 @@ from kelos.errors import Invalid
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.process.processes import ContainerProcess, Launch
 
-from .conftest import Place, container, phase
-from .test_pods import pod
+from .conftest import Place, container, phase, pod
 
 pytestmark = pytest.mark.anyio
 

@@ -40,8 +40,8 @@ class PodFolder:
     def fresh_termination_file(self, container: str) -> Path:
         """An empty file for the next run."""
         file = self.termination_file(container)
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        file.unlink(missing_ok=True)
+        remove_tree(file.parent)
+        file.parent.mkdir(mode=0o700)
         file.touch(mode=0o600)
         return file
 
@@ -51,12 +51,13 @@ class PodFolder:
             descriptor = os.open(self.termination_file(container), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return b""
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return b""
-            file.seek(max(0, status.st_size - limit_bytes))
-            return file.read(limit_bytes)
+            return os.pread(descriptor, limit_bytes, max(0, status.st_size - limit_bytes))
+        finally:
+            os.close(descriptor)
 
     def remove(self) -> None:
         remove_tree(self.path)
