@@ -58,7 +58,7 @@ check: setup ## style, types, imports, sizes, generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m kelos.install.generate --check
 	$(BIN)/python tests/sizes.py
-	$(BIN)/zizmor --offline --quiet action.yml .github/workflows workflows-examples
+	$(BIN)/zizmor --offline --quiet action.yml .github/workflows/*.yml workflows-examples/*.yaml
 
 generate: setup ## write everything that is generated from code
 	$(BIN)/python -m kelos.install.generate
