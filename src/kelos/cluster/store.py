@@ -12,12 +12,15 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]
 Index = Callable[[Manifest], Iterable[str]]
 Observer = Callable[[Manifest | None, Manifest | None], None]
+Slim = Callable[[Manifest], Manifest]
+"""What to keep of an object. It must not change the original, and must keep name, uid and version."""
 
 
 class Store:
     """Objects of one kind. A deleted and recreated object is told as two changes: it is another object."""
 
-    def __init__(self, indexes: Mapping[str, Index]) -> None:
+    def __init__(self, indexes: Mapping[str, Index], slim: Slim | None = None) -> None:
+        self._slim = slim
         self._objects: dict[Key, Manifest] = {}
         self._indexes = dict(indexes)
         self._indexed: dict[str, dict[str, dict[Key, Manifest]]] = {name: {} for name in indexes}
@@ -42,7 +45,9 @@ class Store:
 
     def put(self, object_: Manifest) -> None:
         """Take over an object as the server has it now; the same version again changes nothing."""
-        new = _slim(object_)
+        new = _without_managed_fields(object_)
+        if self._slim is not None:
+            new = self._slim(new)
         key = _key(new)
         old = self._objects.get(key)
         if old is not None and _version(old) == _version(new):
@@ -108,7 +113,7 @@ def _values(index: Index, key: Key, object_: Manifest | None) -> frozenset[str]:
         return frozenset()
 
 
-def _slim(object_: Manifest) -> Manifest:
+def _without_managed_fields(object_: Manifest) -> Manifest:
     """The object without managedFields, often half its size; the original stays as it is."""
     metadata = object_["metadata"]
     if "managedFields" not in metadata:

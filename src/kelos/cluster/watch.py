@@ -15,7 +15,7 @@ from random import Random
 from kelos.api.kinds import Kind, Manifest
 from kelos.cluster.pace import backoff, now
 from kelos.cluster.protocol import Change, ChangeType, Cluster
-from kelos.cluster.store import Index, Observer, Store
+from kelos.cluster.store import Index, Observer, Slim, Store
 from kelos.errors import ClusterError, Gone
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class Cache:
         labels: str = "",
         indexes: Mapping[str, Index] | None = None,
         *,
+        slim: Slim | None = None,
         rng: Random | None = None,
     ) -> None:
         self.kind = kind
@@ -64,7 +65,7 @@ class Cache:
         self._cluster = cluster
         self._namespace = namespace
         self._labels = labels
-        self._store = Store(indexes or {})
+        self._store = Store(indexes or {}, slim)
         self._rng = rng or Random()
         self._version = ""
         self._heard_at: float | None = None

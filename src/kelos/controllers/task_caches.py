@@ -9,6 +9,7 @@ from kelos.api import names
 from kelos.api.kinds import AGENT_CONFIG, JOB, LEASE, POD, TASK, WORKSPACE, Kind, Manifest
 from kelos.api.reasons import Reason
 from kelos.cluster.protocol import Cluster
+from kelos.cluster.store import Slim
 from kelos.cluster.watch import Cache
 from kelos.controllers.reading import is_finished
 
@@ -33,9 +34,11 @@ class TaskCaches:
 def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Cache] = Cache) -> TaskCaches:
     """Caches over one namespace, or over all of them when it is None."""
 
-    def cache(kind: Kind, *, labels: str = "", **indexes: Callable[[Manifest], Iterable[str]]) -> Cache:
+    def cache(
+        kind: Kind, *, labels: str = "", slim: Slim | None = None, **indexes: Callable[[Manifest], Iterable[str]]
+    ) -> Cache:
         named = {name.replace("_", "-"): fn for name, fn in indexes.items()}
-        return make(cluster, kind, namespace, labels=labels, indexes=named)
+        return make(cluster, kind, namespace, labels=labels, indexes=named, slim=slim)
 
     return TaskCaches(
         tasks=cache(
@@ -45,12 +48,25 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
             workspace=_workspace,
             agent_config=_agent_configs,
         ),
-        jobs=cache(JOB, labels=names.LABEL_TASK),
-        pods=cache(POD, labels=names.LABEL_TASK_UID, task_uid=_task_uid, task=_task_key, lock=_lock),
+        jobs=cache(JOB, labels=names.LABEL_TASK, slim=slim_job),
+        pods=cache(POD, labels=names.LABEL_TASK_UID, slim=slim_pod, task_uid=_task_uid, task=_task_key, lock=_lock),
         workspaces=cache(WORKSPACE),
         agent_configs=cache(AGENT_CONFIG),
         leases=cache(LEASE, labels=names.LABEL_BRANCH_LOCK, holder=_holder),
     )
+
+
+def slim_job(job: Manifest) -> Manifest:
+    """A Job without its pod template, most of its size: passes ask what became of it, not what it runs."""
+    return {**job, "spec": {name: value for name, value in (job.get("spec") or {}).items() if name != "template"}}
+
+
+def slim_pod(pod: Manifest) -> Manifest:
+    """A pod as far as its fate goes: neither its containers nor the prompt, which it carries more than once."""
+    meta, spec = pod["metadata"], pod.get("spec") or {}
+    annotations = {n: v for n, v in (meta.get("annotations") or {}).items() if n != names.ANNOTATION_PROMPT}
+    kept = {name: spec[name] for name in ("nodeName",) if name in spec}
+    return {**pod, "metadata": {**meta, "annotations": annotations}, "spec": kept}
 
 
 def subscribe(caches: TaskCaches, wake: Callable[[Key], None]) -> None:

@@ -104,3 +104,13 @@ def test_an_odd_object_stops_nothing(store: Store, told: list[Any], caplog: pyte
 
     assert [(None, task())] == told
     assert ["An index function failed", "An observer failed"] == [record.message for record in caplog.records]
+
+
+def test_only_what_is_kept_is_told_and_found() -> None:
+    """Who needs a few fields of large objects must not pay for the rest, neither in the store nor among observers."""
+    store = Store({}, slim=lambda object_: {"metadata": object_["metadata"]})
+    told: list[Any] = []
+    store.subscribe(lambda old, new: told.append(new))
+    store.put({**task(), "spec": {"text": "x" * 1000}})
+
+    assert (task(), [task()]) == (store.get("ci", "a"), told)
