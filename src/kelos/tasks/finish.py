@@ -149,7 +149,9 @@ def _give_back(lease: Manifest) -> Delete:
 def _stray_job(view: TaskView) -> tuple[Step, ...]:
     """A Job that a controller created which did not know yet that the Task had ended: nobody will follow it."""
     job, ended_at = view.job, view.task.status.completion_time
-    if job is None or not view.owns_job or job.is_being_deleted or job.has_failed or job.has_succeeded:
+    if job is None or not view.owns_job or job.is_being_deleted or job.is_suspended:
+        return ()
+    if job.has_failed or job.has_succeeded:
         return ()
     is_stray = not view.task.status.job_name or (ended_at is not None and job.created_at > ended_at)
     return (_delete_job(view),) if is_stray else ()
