@@ -26,7 +26,7 @@ def agent_container(request: JobRequest, instructions: Instructions, inputs: Inp
         "args": [_argument(request.prompt)],
         "env": agent_environment(request, instructions, inputs),
         "volumeMounts": list(volumes.agent),
-        "securityContext": overrides.container_security_context or container_defaults(),
+        "securityContext": overrides.container_security_context or container_defaults(overrides.pod_security_context),
     }
     if request.workspace is not None:
         container["workingDir"] = names.PATH_REPO
@@ -58,7 +58,8 @@ def extra_init_containers(request: JobRequest) -> list[Manifest]:
     """The user's init containers, then their side containers as native sidecars: those never keep a pod alive."""
     overrides = request.task.spec.effective.pod_overrides
     sidecars = [{**container, "restartPolicy": "Always"} for container in overrides.extra_containers]
-    return [secured(container) for container in (*overrides.extra_init_containers, *sidecars)]
+    context = overrides.pod_security_context
+    return [secured(container, context) for container in (*overrides.extra_init_containers, *sidecars)]
 
 
 def _argument(prompt: str) -> str:

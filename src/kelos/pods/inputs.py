@@ -1,9 +1,10 @@
-"""The owned Secret `<job>-inputs`: everything the pod needs as files instead of literals."""
+"""The owned Secret `<job>-inputs-<hash>`: everything the pod needs as files instead of literals."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 from kelos.api import names
 from kelos.api.kinds import SECRET, Manifest
@@ -31,8 +32,10 @@ class Inputs:
         return [{"key": self.key(path), "path": path} for path in self.files]
 
 
-def secret_name(job_name: str) -> str:
-    return names.shorten(f"{job_name}-inputs", 253)
+def secret_name(job_name: str, files: dict[str, str]) -> str:
+    """Other contents are another Secret: what an earlier, interrupted start left behind cannot be mistaken for it."""
+    digest = sha256(json.dumps(files).encode()).hexdigest()[:10]
+    return names.shorten(f"{job_name}-inputs-{digest}", 253)
 
 
 def gather(
@@ -50,7 +53,7 @@ def gather(
         files[f"{names.INPUT_PLUGINS}/{path}"] = content
     for file in workspace.spec.files if workspace is not None else ():
         files[f"{names.INPUT_FILES}/{file.path}"] = file.content
-    return Inputs(secret_name=secret_name(job_name), files=files)
+    return Inputs(secret_name=secret_name(job_name, files), files=files)
 
 
 def build_secret(inputs: Inputs, task: Task, labels: Manifest, owner: Manifest) -> Manifest | None:

@@ -6,8 +6,9 @@ from kelos.api import names
 from kelos.api.kinds import Manifest
 
 
-def container_defaults() -> Manifest:
-    return {
+def container_defaults(pod: Manifest | None = None) -> Manifest:
+    """The defaults, without what `podSecurityContext` says: a container's own value would win over the pod's."""
+    defaults = {
         "runAsNonRoot": True,
         "runAsUser": names.AGENT_UID,
         "runAsGroup": names.AGENT_UID,
@@ -15,11 +16,16 @@ def container_defaults() -> Manifest:
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    return {key: value for key, value in defaults.items() if key not in (pod or {})}
 
 
-def secured(container: Manifest) -> Manifest:
-    """A user's container with our defaults behind whatever it says itself."""
-    return {**container, "securityContext": {**container_defaults(), **(container.get("securityContext") or {})}}
+def secured(container: Manifest, pod: Manifest | None = None) -> Manifest:
+    """A user's container with our defaults behind whatever it, or the pod, says itself."""
+    own = container.get("securityContext") or {}
+    defaults = container_defaults(pod)
+    if own.get("runAsUser") == 0:
+        defaults.pop("runAsNonRoot", None)  # the two together can never start; who asks for root is told by policy
+    return {**container, "securityContext": {**defaults, **own}}
 
 
 def pod_context(*, has_workspace: bool, override: Manifest | None) -> Manifest:

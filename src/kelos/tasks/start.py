@@ -68,6 +68,9 @@ def _hold(view: TaskView, blocker: Blocker) -> Plan:
     status = _with_dependencies(view, status)
     value = "False" if blocker.is_transient else "Unknown"
     status = with_condition(status, view, INPUTS_READY, value, blocker.reason.value, blocker.message)
+    if view.task.spec.depends_on:
+        text = "The prompt is rendered when the Task starts"
+        status = with_condition(status, view, PROMPT_RENDERED, "Unknown", "Waiting", text)
     again = min(limit - seconds, max(2.0, min(30.0, seconds / 4))) if blocker.is_transient else SAFETY_LOOK_SECONDS
     return Plan(steps=set_status(view, status), again_in_seconds=again)
 
