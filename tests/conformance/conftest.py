@@ -1,7 +1,6 @@
 """Every test of this folder runs twice: on the local plane and on a real API server."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,15 @@ def server(request: pytest.FixtureRequest, kubectl: Path) -> Server:
 
 
 def _on_local_plane(plane: LocalPlane, kubectl: Path) -> Server:
+    namespace = create_namespace(plane.api)
     return Server(
         name="local",
         api=plane.api,
-        namespace=create_namespace(plane.api),
+        namespace=namespace,
         kubeconfig=plane.kubeconfig,
         kubectl_program=kubectl,
         job_image="example.invalid/obedient",
-        run_pods=nullcontext,
+        run_pods=lambda: ObedientNode(plane.api, namespace),
     )
 
 

@@ -4,13 +4,20 @@ import asyncio
 import json
 import tempfile
 import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from kelos.local.cluster import LocalCluster
+from kelos.local.garbage.collector import run_garbage_collector
+from kelos.local.garbage.expiry import run_job_expiry
+from kelos.local.jobs.control.loop import run_job_controller
 from kelos.local.server.serving import create_app, open_plane, serve
 from kelos.local.store import Store
+from kelos.processes import COLLECTED
 from realcluster.client import Api, connect
 
 
@@ -50,5 +57,15 @@ class LocalPlane:
         running = await serve(create_app(plane, token))
         self.kubeconfig.write_text(json.dumps(running.kubeconfig))
         self._ready.set()
+        controllers = asyncio.gather(*self._controllers(LocalCluster(plane)), return_exceptions=True)
         await self._end.wait()
+        controllers.cancel()
+        with suppress(asyncio.CancelledError):
+            await controllers
         await running.stop()
+
+    def _controllers(self, cluster: LocalCluster) -> Iterator[Coroutine[Any, Any, None]]:
+        """What a controller-manager is to a real server."""
+        yield run_garbage_collector(cluster, COLLECTED)
+        yield run_job_expiry(cluster)
+        yield run_job_controller(cluster)
