@@ -56,16 +56,16 @@ def _initializing(pod: Manifest) -> str:
 
 
 def _container_reason(pod: Manifest) -> str:
-    words = ""
+    words, is_running = "", False
     for each in reversed(_statuses(pod, "containerStatuses")):
         state: dict[str, Any] = each.get("state") or {}
         if waiting := (state.get("waiting") or {}).get("reason"):
             words = str(waiting)
         elif terminated := state.get("terminated"):
             words = str(terminated.get("reason") or _ended(terminated))
-        elif each.get("ready") and state.get("running"):
-            words = "Running" if words in ("", "Completed") else words
-    return words
+        elif each.get("ready") and "running" in state:
+            is_running = True
+    return "Running" if is_running and words == "Completed" else words
 
 
 def _ended(terminated: Manifest) -> str:

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 _STEP = re.compile(
-    r"\.(?P<name>(?:\\.|[^.\[\\])+)"
+    r"(?P<all>\[\*\]|\.\*)"
+    r"|\.(?P<name>(?:\\.|[^.\[\\])+)"
     r"|\[\s*(?P<index>-?\d+)\s*\]"
     r"|\[\s*(?P<quote>['\"])(?P<quoted>.*?)(?P=quote)\s*\]"
-    r"|(?P<all>\[\*\]|\.\*)"
     r"|\[\?\(\s*@\.(?P<field>[^=!<>\s]+)\s*(?P<op>==|!=)\s*(?P<value>'[^']*'|\"[^\"]*\"|[^)\s]+)\s*\)\]"
 )
 _Step = Callable[[Any], Iterator[Any]]
