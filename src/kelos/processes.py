@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import secrets
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from starlette.applications import Starlette
 
 from kelos.api.kinds import CONFIG_MAP, CRD, JOB, LEASE, NAMESPACE, POD, PVC, SECRET, SERVICE_ACCOUNT, Manifest
 from kelos.api.names import ENTRYPOINT
@@ -26,7 +29,7 @@ from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.loop import WORKERS, Log
 from kelos.controllers.task import TaskController
-from kelos.errors import NotFound
+from kelos.errors import NotFound, UserError
 from kelos.install.crds import build_crds
 from kelos.local.cluster import LocalCluster
 from kelos.local.garbage.collector import run_garbage_collector
@@ -35,7 +38,7 @@ from kelos.local.jobs.control.loop import run_job_controller
 from kelos.local.jobs.node.node import run_node
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.settings import NodeSettings, host_environment
-from kelos.local.server.serving import create_app, open_plane, serve
+from kelos.local.server.serving import RunningServer, create_app, open_plane, serve
 from kelos.local.store import Store
 from kelos.settings import Settings
 
@@ -93,12 +96,12 @@ async def run_plane(options: PlaneOptions) -> None:
     """
     log = structlog.get_logger("kelos")
     with pod_folder(options.database) as root:
-        plane, logs = open_plane(Store(options.database)), PodLogs(root / "logs")
+        plane, logs = open_plane(_open_store(options.database)), PodLogs(root / "logs")
         cluster = LocalCluster(plane, logs=logs)
         for crd in build_crds():
             await _install(cluster, crd)
-        server = await serve(create_app(plane, secrets.token_urlsafe(24), logs), options.port)
-        settings = Settings()
+        server = await _serve(create_app(plane, secrets.token_urlsafe(24), logs), options.port)
+        settings = Settings(repeats_disrupted=False)
         node = NodeSettings(slots=options.pods_at_once, environment=host_environment(os.environ))
         loops = (
             run_garbage_collector(cluster, COLLECTED),
@@ -114,6 +117,20 @@ async def run_plane(options: PlaneOptions) -> None:
                 options.ready(server.kubeconfig)
         finally:
             await server.stop()
+
+
+def _open_store(database: Path | None) -> Store:
+    try:
+        return Store(database)
+    except (OSError, sqlite3.Error) as error:
+        raise UserError(f"'{database}' cannot be used for a cluster's objects: {error}; name another file") from None
+
+
+async def _serve(app: Starlette, port: int) -> RunningServer:
+    try:
+        return await serve(app, port)
+    except OSError as error:
+        raise UserError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}; choose another") from None
 
 
 async def _install(cluster: Cluster, crd: Manifest) -> None:
@@ -145,14 +162,28 @@ def local_command(settings: Settings) -> Callable[[str, tuple[str, ...], tuple[s
 
 @contextmanager
 def pod_folder(database: Path | None) -> Iterator[Path]:
-    """Where pods' files live: beside the database, or in a folder that goes with the process."""
-    if database is not None:
-        folder = database.with_name(f"{database.name}.pods")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield folder
+    """Where pods' files live: beside the database, or in a folder that goes with the process.
+
+    Raises UserError when another process has that database: two nodes would both run its pods.
+    """
+    if database is None:
+        with tempfile.TemporaryDirectory(prefix="kelos-pods-") as name:
+            yield Path(name)
         return
-    with tempfile.TemporaryDirectory(prefix="kelos-pods-") as name:
-        yield Path(name)
+    folder = database.with_name(f"{database.name}.pods")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise UserError(f"Folder '{folder}' cannot be used: {error.strerror}; name another file") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"'{database}' is in use by another cluster; end that one, or name another file") from None
+        yield folder
+    finally:
+        os.close(lock)
 
 
 async def until_signal(work: Coroutine[Any, Any, None]) -> None:

@@ -24,6 +24,8 @@ class Settings:
     runner_image: str = f"{REGISTRY}/kelos-runner:latest"
     runner_command: tuple[str, ...] = ("python3", "/kelos/runner.pyz")
     infrastructure_retries: int = 3
+    repeats_disrupted: bool = True
+    """Whether a pod that its node lost is replaced. On a machine that is all of the cluster, losing it is an end."""
     cancel_grace_seconds: int = 20
     """How long an agent may take to end after SIGTERM."""
     cancel_limit_seconds: int = 90

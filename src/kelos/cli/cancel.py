@@ -10,6 +10,7 @@ import click
 
 from kelos.api.kinds import TASK
 from kelos.api.names import ANNOTATION_CANCEL
+from kelos.cli.objects import get_named
 from kelos.cli.settings import Context, pass_settings
 from kelos.cluster.protocol import Cluster
 
@@ -25,7 +26,7 @@ def command(settings: Context, name: str, why: str) -> None:
 
 async def _cancel(settings: Context, name: str, why: str) -> str:
     async with settings.cluster() as cluster:
-        task = await cluster.get(TASK, settings.namespace, name)
+        task = await get_named(cluster, TASK, settings.namespace, name)
         if (phase := (task.get("status") or {}).get("phase")) in ("Succeeded", "Failed"):
             return f"task/{name} has already ended ({phase})"
         await request_cancel(cluster, settings.namespace, name, by=user_name(), why=why)

@@ -35,7 +35,9 @@ def prepare(
     """Flags before the file; the file's tokens become Secrets. Raises UserError."""
     made: list[tuple[Kind, Manifest]] = []
     kind, name = credential_type, secret
-    if not secret and not credential_type:
+    if not secret and not credential_type and find_agent(agent_type).credential_env("api-key") is None:
+        kind, name = "none", ""  # the file's credentials are for agents that sign in
+    elif not secret and not credential_type:
         kind, name = config.credential_type, config.secret
         if not name:
             kind, name = _from_token(config, agent_type, namespace, made)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from kelos.cli.kinds import Resource, find_resource
+from kelos.cli.objects import get_named, list_all
+from kelos.cli.screen import ask
 from kelos.cli.settings import Context, pass_settings
-from kelos.errors import UserError
+from kelos.errors import NotFound, UserError
 
 
 @click.command("delete")
@@ -21,19 +25,22 @@ def command(settings: Context, resource: str, name: str | None, everything: bool
     if bool(name) == everything:
         raise UserError("Give either a name or --all")
     if everything and not yes:
-        question = f"Delete all {found.words[1]} in namespace '{settings.namespace}'?"
-        click.confirm(question, abort=True, err=True)
-    for deleted in settings.run(_delete(settings, found, name)):
-        click.echo(f"{found.words[0]}/{deleted} deleted")
+        ask(f"Delete all {found.words[1]} in namespace '{settings.namespace}'?")
+    deleted = settings.run(_delete(settings, found, name))
+    for each in deleted:
+        click.echo(f"{found.words[0]}/{each} deleted")
+    if not deleted:
+        click.echo(f"No {found.words[1]} found in namespace '{settings.namespace}'", err=True)
 
 
 async def _delete(settings: Context, resource: Resource, name: str | None) -> list[str]:
     async with settings.cluster() as cluster:
         if name:
-            found = [await cluster.get(resource.kind, settings.namespace, name)]
+            found = [await get_named(cluster, resource.kind, settings.namespace, name)]
         else:
-            found = list((await cluster.list(resource.kind, settings.namespace)).items)
+            found = await list_all(cluster, resource.kind, settings.namespace)
         for manifest in found:
             meta = manifest["metadata"]
-            await cluster.delete(resource.kind, settings.namespace, meta["name"], uid=meta["uid"])
+            with suppress(NotFound):  # gone in the meantime, as was wished
+                await cluster.delete(resource.kind, settings.namespace, meta["name"], uid=meta["uid"])
         return [manifest["metadata"]["name"] for manifest in found]

@@ -3,46 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from typing import Protocol
 
-from kelos.agents.protocol import Stream
-from kelos.agents.registry import reader_for
-from kelos.api.kinds import POD, TASK, Manifest
-from kelos.api.names import (
-    CONTAINER_AGENT,
-    CONTAINER_PREPARE,
-    LABEL_TASK_UID,
-    MARKER_END,
-    MARKER_START,
-)
-from kelos.cli.kinds import worker
+from kelos.api.kinds import TASK, Manifest
+from kelos.cli.objects import get_named
+from kelos.cli.streaming import POLL_SECONDS, LogFollower, Screen, safe
 from kelos.cluster.protocol import ChangeType, Cluster
-from kelos.errors import ClusterError, Gone, Invalid, NotFound, TooManyRequests, Unavailable
+from kelos.errors import ClusterError, Gone, NotFound, TooManyRequests, Unavailable
 
-POLL_SECONDS = 1.0
 DRAIN_SECONDS = 5.0
 """How long the end of a Task waits for the last lines of its log."""
-LINE_LIMIT = 10 * 1024 * 1024
-
-
-class Screen(Protocol):
-    """Where a person reads."""
-
-    def out(self, text: str) -> None: ...
-
-    def err(self, text: str) -> None: ...
 
 
 def is_over(task: Manifest) -> bool:
     return (task.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-async def changes_of(cluster: Cluster, namespace: str, name: str) -> AsyncIterator[Manifest]:
+class Outage:
+    """The cluster does not answer: said once, and borne until it does."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._is_told = False
+
+    async def __call__(self, error: ClusterError) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self._say(f"{error}; still trying, Ctrl-C ends this")
+        await asyncio.sleep(POLL_SECONDS)
+
+    def is_over(self) -> None:
+        if self._is_told:
+            self._say("The cluster answers again")
+        self._is_told = False
+
+
+async def changes_of(
+    cluster: Cluster, namespace: str, name: str, *, say: Callable[[str], None]
+) -> AsyncIterator[Manifest]:
     """The Task now and after every change, until it is over. Raises NotFound when it is deleted or replaced."""
-    task = await cluster.get(TASK, namespace, name)
+    outage = Outage(say)
+    task = await get_named(cluster, TASK, namespace, name)
     uid = task["metadata"]["uid"]
     yield task
     while not is_over(task):
@@ -62,110 +63,19 @@ async def changes_of(cluster: Cluster, namespace: str, name: str) -> AsyncIterat
             pass
         except NotFound:
             raise
-        except ClusterError:
-            await asyncio.sleep(POLL_SECONDS)
-        with suppress(Unavailable, TooManyRequests):
+        except ClusterError as error:
+            await outage(error)
+        try:
             task = await cluster.get(TASK, namespace, name)
-            if task["metadata"]["uid"] != uid:
-                raise NotFound(f"Task '{name}' was replaced by another one of its name")
-            yield task
-
-
-async def newest_pod(cluster: Cluster, task: Manifest) -> Manifest | None:
-    namespace, uid = task["metadata"]["namespace"], task["metadata"]["uid"]
-    pods = (await cluster.list(POD, namespace, labels=f"{LABEL_TASK_UID}={uid}")).items
-    return max(pods, key=lambda p: (p["metadata"]["creationTimestamp"], p["metadata"]["name"]), default=None)
-
-
-class LogView:
-    """Raw log chunks in, readable text out. The machine-readable block at the end is not for people."""
-
-    def __init__(self, agent_type: str, screen: Screen) -> None:
-        self._reader = reader_for(agent_type)
-        self._screen = screen
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._rest = ""
-        self._is_in_block = False
-
-    def feed(self, chunk: bytes) -> None:
-        self._rest += self._decoder.decode(chunk)
-        *lines, self._rest = self._rest.split("\n")
-        for line in lines:
-            self._line(line)
-        if len(self._rest) > LINE_LIMIT:
-            self.finish()
-
-    def finish(self) -> None:
-        if self._rest:
-            self._line(self._rest)
-            self._rest = ""
-
-    def _line(self, line: str) -> None:
-        if line == MARKER_START:
-            self._is_in_block = True
-        if not self._is_in_block and line.strip():
-            for shown in self._reader.feed(line):
-                write = self._screen.out if shown.stream is Stream.STDOUT else self._screen.err
-                write(safe(shown.text))
-        if line == MARKER_END:
-            self._is_in_block = False
-
-
-def safe(text: str) -> str:
-    """Text that cannot drive a terminal: control characters other than newline and tab are shown as spaces."""
-    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
-
-
-class LogFollower:
-    """Streams the log of each pod of a Task as it comes: preparation, then agent; a retry's pod follows."""
-
-    def __init__(self, cluster: Cluster, task: Manifest, screen: Screen) -> None:
-        self._cluster = cluster
-        self._task = task
-        self._screen = screen
-        self._shown: set[str] = set()
-        self._progress = asyncio.Event()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            pod = await newest_pod(self._cluster, self._task)
-            if pod is None or pod["metadata"]["name"] in self._shown:
-                await asyncio.sleep(POLL_SECONDS / 4)
-                continue
-            for container in log_containers(pod):
-                await self._when_started(pod, container)
-            self._shown.add(pod["metadata"]["name"])
-            self._progress.set()
-
-    async def wait_for(self, pod: str, seconds: float) -> None:
-        """Until all of that pod's log was shown, or the patience ends."""
-        with suppress(asyncio.TimeoutError):
-            async with asyncio.timeout(seconds):
-                while pod and pod not in self._shown:
-                    self._progress.clear()
-                    await self._progress.wait()
-
-    async def _when_started(self, pod: Manifest, container: str) -> None:
-        view = LogView(str(worker(self._task, "type") or ""), self._screen)
-        meta = pod["metadata"]
-        while True:
-            try:
-                chunks = self._cluster.logs(meta["namespace"], meta["name"], container=container, follow=True)
-                async for chunk in chunks:
-                    view.feed(chunk)
-            except Invalid:
-                await asyncio.sleep(POLL_SECONDS / 4)  # the container has not started
-                continue
-            except ClusterError as error:
-                self._screen.err(f"The log of pod '{meta['name']}' broke off: {error}\n")
-            view.finish()
-            return
-
-
-def log_containers(pod: Manifest) -> list[str]:
-    init = [c["name"] for c in pod["spec"].get("initContainers") or ()]
-    return [*(name for name in init if name == CONTAINER_PREPARE), CONTAINER_AGENT]
+        except NotFound:
+            raise NotFound(f"Task '{name}' was deleted while it was followed") from None
+        except (Unavailable, TooManyRequests) as error:
+            await outage(error)
+            continue
+        if task["metadata"]["uid"] != uid:
+            raise NotFound(f"Task '{name}' was replaced by another one of its name")
+        outage.is_over()
+        yield task
 
 
 async def follow(
@@ -177,7 +87,7 @@ async def follow(
     told: tuple[object, ...] = ()
     task: Manifest = {}
     try:
-        async for task in changes_of(cluster, namespace, name):
+        async for task in changes_of(cluster, namespace, name, say=say):
             if with_logs and follower is None:
                 follower = LogFollower(cluster, task, screen)
                 streaming = asyncio.create_task(follower.run())
@@ -209,8 +119,12 @@ def summary(task: Manifest) -> str:
     status = task.get("status") or {}
     results = {k: v for k, v in (status.get("results") or {}).items() if k != "response"}
     lines = [f"  {key}: {safe(str(value))}" for key, value in sorted(results.items())]
-    advice = (status.get("diagnosis") or {}).get("advice")
-    return "\n".join([*lines, *([f"  {safe(str(advice))}"] if advice else [])])
+    return "\n".join(filter(None, [*lines, advice(task)]))
+
+
+def advice(task: Manifest) -> str:
+    """What to try, where the controller knows; empty otherwise."""
+    return safe(str(((task.get("status") or {}).get("diagnosis") or {}).get("advice") or ""))
 
 
 def exit_code(task: Manifest) -> int:

@@ -6,9 +6,11 @@ from datetime import datetime, timezone
 
 import click
 
-from kelos.api.kinds import Manifest
+from kelos.api.kinds import TASK, Manifest
+from kelos.api.reasons import Phase
 from kelos.cli.detail import describe
 from kelos.cli.kinds import Resource, find_resource
+from kelos.cli.objects import get_named, list_all
 from kelos.cli.output import output_option, rendered, table
 from kelos.cli.settings import Context, pass_settings
 from kelos.errors import UserError
@@ -35,10 +37,10 @@ def command(
     found = find_resource(resource)
     if name and all_namespaces:
         raise UserError("A name and --all-namespaces exclude each other; use -n with the name")
-    manifests = settings.run(_read(settings, found, name, all_namespaces))
-    phases = {p.lower() for item in phase for p in item.split(",") if p}
+    phases = _wanted_phases(found, phase)
+    manifests = [_without_bookkeeping(m) for m in settings.run(_read(settings, found, name, all_namespaces))]
     if phases:
-        manifests = [m for m in manifests if str((m.get("status") or {}).get("phase", "")).lower() in phases]
+        manifests = [m for m in manifests if (m.get("status") or {}).get("phase") in phases]
     now = datetime.now(timezone.utc)
     if output:
         text = rendered(
@@ -57,14 +59,24 @@ def command(
 async def _read(settings: Context, resource: Resource, name: str | None, everywhere: bool) -> list[Manifest]:
     async with settings.cluster() as cluster:
         if name:
-            return [await cluster.get(resource.kind, settings.namespace, name)]
-        found: list[Manifest] = []
-        more = ""
-        while True:
-            page = await cluster.list(resource.kind, None if everywhere else settings.namespace, more=more)
-            found += page.items
-            if not (more := page.more):
-                return found
+            return [await get_named(cluster, resource.kind, settings.namespace, name)]
+        return await list_all(cluster, resource.kind, None if everywhere else settings.namespace)
+
+
+def _wanted_phases(resource: Resource, words: tuple[str, ...]) -> frozenset[str]:
+    """Raises UserError for a phase that no Task can have."""
+    phases = frozenset(phase.strip().capitalize() for word in words for phase in word.split(",") if phase.strip())
+    if phases and resource.kind != TASK:
+        raise UserError(f"--phase is about Tasks; leave it out for {resource.words[1]}")
+    known = [phase.value for phase in Phase]
+    if unknown := sorted(phases.difference(known)):
+        raise UserError(f"--phase '{unknown[0]}' is no phase; use {', '.join(known)}")
+    return phases
+
+
+def _without_bookkeeping(manifest: Manifest) -> Manifest:
+    """As people wrote it: which tool owns which field is for tools, and `kubectl get --show-managed-fields` tells."""
+    return {**manifest, "metadata": {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}}
 
 
 def _table(resource: Resource, manifests: list[Manifest], now: datetime, *, with_namespace: bool) -> str:

@@ -10,8 +10,8 @@ from importlib import import_module
 
 import click
 
-from kelos.cli.settings import Context
-from kelos.errors import ClusterError, KelosError, UserError
+from kelos.cli.settings import Context, global_options
+from kelos.errors import ClusterError, Conflict, Forbidden, KelosError, TooManyRequests, Unauthorized, UserError
 
 COMMANDS = {
     "run": "create a Task and, with --wait, follow it to its end",
@@ -25,6 +25,13 @@ COMMANDS = {
     "serve": "run a part of the system in the cluster",
     "version": "print the version",
 }
+REMEDIES: dict[type[ClusterError], str] = {
+    Unauthorized: "; renew the credentials of the kubeconfig",
+    Forbidden: "; ask whoever runs the cluster for that right",
+    TooManyRequests: "; try again in a minute",
+    Conflict: "; somebody else changed it, try again",
+}
+GLOBAL_FLAGS = "Every command also takes --config, --kubeconfig, --context and -n/--namespace; see 'kelos --help'."
 
 
 class LazyGroup(click.Group):
@@ -38,6 +45,7 @@ class LazyGroup(click.Group):
             return None
         command = getattr(import_module(f"kelos.cli.{cmd_name}"), "command")  # noqa: B009 - one name per module
         assert isinstance(command, click.Command)
+        _take_global_flags(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -45,17 +53,32 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _take_global_flags(command: click.Command) -> None:
+    """`kelos get tasks -n x` means `kelos -n x get tasks`: people write it behind the command."""
+    if command.epilog is None:
+        command.params += global_options(hidden=True)
+        command.epilog = GLOBAL_FLAGS
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _take_global_flags(inner)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        from kelos.cli.version import command
+
+        ctx.invoke(command)
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", metavar="FILE", help="Config file (default ~/.kelos/config.yaml).")
-@click.option("--kubeconfig", metavar="FILE", help="Kubeconfig (default $KUBECONFIG, then ~/.kube/config).")
-@click.option("--context", "kube_context", metavar="NAME", help="Context of the kubeconfig.")
-@click.option("-n", "--namespace", metavar="NAME", help="Namespace (default from config, then the context).")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, hidden=True)
 @click.pass_context
-def cli(
-    ctx: click.Context, config: str | None, kubeconfig: str | None, kube_context: str | None, namespace: str | None
-) -> None:
+def cli(ctx: click.Context) -> None:
     """Run autonomous coding agents: in a Kubernetes cluster, or on this machine."""
-    ctx.obj = Context(config_path=config, kubeconfig=kubeconfig, kube_context=kube_context, namespace_flag=namespace)
+    ctx.ensure_object(Context)
+
+
+cli.params[:0] = global_options()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,19 +86,29 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = cli.main(arguments, prog_name="kelos", standalone_mode=False)
     except click.exceptions.Abort:
-        _say("Interrupted")
+        _say("Error: Interrupted")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except UserError as error:
-        _say(str(error))
+        _say(f"Error: {error}")
         sys.exit(2)
-    except (ClusterError, KelosError) as error:
-        _say(str(error))
+    except ClusterError as error:
+        _say(cluster_words(error))
+        sys.exit(3)
+    except KelosError as error:
+        _say(f"Error: {error}")
         sys.exit(3)
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def cluster_words(error: ClusterError) -> str:
+    """What the server said, marked as its words, and what to try."""
+    is_from_server = bool(error.status) and bool(error.reason)
+    head = f"Error from server ({error.reason})" if is_from_server else "Error"
+    return f"{head}: {error}{REMEDIES.get(type(error), '')}"
+
+
 def _say(text: str) -> None:
-    print(f"Error: {text}", file=sys.stderr)
+    print(text, file=sys.stderr)

@@ -5,20 +5,45 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from kelos.api.kinds import Manifest
 from kelos.cluster.access import Source, select
 from kelos.cluster.client import HttpCluster, connect
 from kelos.errors import KelosError
 
+Result = TypeVar("Result")
+
 START_SECONDS = 30
 STOP_SECONDS = 30
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPlane:
+    """A client for a plane that runs, and the process it is."""
+
+    cluster: HttpCluster
+    child: asyncio.subprocess.Process
+
+    async def while_it_runs(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """The work's result. Raises KelosError when the plane ends before."""
+        doing, ended = asyncio.ensure_future(work), asyncio.ensure_future(self.child.wait())
+        try:
+            await asyncio.wait({doing, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                raise KelosError(f"The local plane ended with code {self.child.returncode}, and the Task with it")
+            return doing.result()
+        finally:
+            for future in (doing, ended):
+                future.cancel()
+            await asyncio.gather(doing, ended, return_exceptions=True)
+
+
 @asynccontextmanager
-async def local_plane() -> AsyncIterator[HttpCluster]:
+async def local_plane() -> AsyncIterator[LocalPlane]:
     """Start the plane, hand out a client, stop it and everything it started."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -26,6 +51,7 @@ async def local_plane() -> AsyncIterator[HttpCluster]:
         "kelos",
         "up",
         "--ephemeral",
+        "--log-level=error",  # the Task's own messages tell people more
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for us; we end the child by closing its stdin
@@ -34,7 +60,7 @@ async def local_plane() -> AsyncIterator[HttpCluster]:
         kubeconfig = await _kubeconfig(child)
         access = select([Source(path="the local plane", folder="/", document=kubeconfig)])
         async with await connect(access) as cluster:
-            yield cluster
+            yield LocalPlane(cluster=cluster, child=child)
     finally:
         await _stop(child)
 

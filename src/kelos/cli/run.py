@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
-import string
-import sys
+import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 
 import click
 
-from kelos.api.checks import duration_seconds
-from kelos.api.kinds import TASK, Manifest
-from kelos.api.manifest import AGENT_TYPES, CREDENTIALS_TYPES, DEFAULT_AGENT_TYPE, TaskRequest, build_task
+from kelos.api.kinds import AGENT_CONFIG, SECRET, TASK, WORKSPACE, Manifest
+from kelos.api.manifest import AGENT_TYPES, CREDENTIALS_TYPES
 from kelos.cli.apply import apply_document
-from kelos.cli.cancel import request_cancel, user_name
-from kelos.cli.credentials import Prepared, prepare, write
-from kelos.cli.documents import kind_of, read_documents, read_text
-from kelos.cli.following import exit_code, follow, summary
+from kelos.cli.call import Call
+from kelos.cli.credentials import write
+from kelos.cli.documents import kind_of, read_documents
+from kelos.cli.following import advice, exit_code, follow, summary
+from kelos.cli.objects import list_all
 from kelos.cli.output import to_yaml
-from kelos.cli.screen import Terminal
+from kelos.cli.screen import Terminal, ask
 from kelos.cli.settings import Context, pass_settings
 from kelos.cluster.protocol import Cluster
-from kelos.errors import UserError
+from kelos.errors import AlreadyExists, NotFound, UserError
+
+LOCAL_NAMESPACE = "default"
 
 
 @click.command("run")
@@ -59,119 +58,77 @@ def command(settings: Context, /, **flags: object) -> int:
     return settings.run(_run(call))
 
 
-class Call:
-    """One call of the command: flags over the config file."""
-
-    def __init__(self, settings: Context, flags: dict[str, object]) -> None:
-        self.settings = settings
-        self.flags = flags
-        self._name = str(flags["name"] or f"task-{_letters(5)}")
-        if flags["files"] and not flags["local"]:
-            raise UserError("--filename belongs to --local; in a cluster use 'kelos apply -f' first")
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def is_followed(self) -> bool:
-        return bool(self.flags["wait"] or self.flags["watch"] or self.flags["local"])
-
-    def prepared(self, namespace: str) -> Prepared:
-        config = self.settings.config
-        return prepare(
-            config,
-            agent_type=self._text("agent_type") or config.type or DEFAULT_AGENT_TYPE,
-            secret=self._text("secret"),
-            credential_type=self._text("credential_type"),
-            workspace=self._text("workspace"),
-            namespace=namespace,
-        )
-
-    def task(self, namespace: str, prepared: Prepared | None = None) -> Manifest:
-        """The manifest to create. Raises UserError."""
-        config, ready = self.settings.config, prepared or self.prepared(namespace)
-        agent_configs = _words(self.flags["agent_configs"]) or ((config.agent_config,) if config.agent_config else ())
-        timeout = self._text("timeout")
-        task = build_task(
-            TaskRequest(
-                prompt=self._prompt(),
-                name=self.name,
-                namespace=namespace,
-                agent_type=self._text("agent_type") or config.type,
-                credentials_type=ready.credentials_type,
-                credentials_secret=ready.credentials_secret,
-                model=self._text("model") or config.model,
-                effort=self._text("effort") or config.effort,
-                image=self._text("image"),
-                workspace=ready.workspace,
-                agent_configs=agent_configs,
-                depends_on=_words(self.flags["depends_on"]),
-                branch=self._text("branch"),
-                env=self._env(),
-                timeout_seconds=duration_seconds(timeout, "--timeout") if timeout else None,
-                triggered_by=f"cli:{user_name()}",
-            )
-        )
-        return _with_config_env(task, self.settings)
-
-    def _prompt(self) -> str:
-        prompt, file = self._text("prompt"), self._text("prompt_file")
-        if bool(prompt) == bool(file):
-            raise UserError("Give the prompt with either --prompt or --prompt-file")
-        return prompt or read_text(file)
-
-    def _env(self) -> tuple[tuple[str, str], ...]:
-        found = {}
-        for item in _words(self.flags["env"]):
-            name, equals, value = item.partition("=")
-            if not equals or not name:
-                raise UserError(f"--env '{name}' must be written NAME=VALUE")
-            found[name] = value
-        return tuple(found.items())
-
-    def _text(self, flag: str) -> str:
-        return str(self.flags[flag] or "")
-
-
 async def _run(call: Call) -> int:
     settings = call.settings
+    call.task(settings.namespace_without_cluster)  # what is wrong with the call is said before a cluster is looked for
     namespace = settings.namespace
     prepared = call.prepared(namespace)
     task = call.task(namespace, prepared)
     async with settings.cluster() as cluster:
         await write(cluster, prepared, confirm=_confirm(bool(call.flags["yes"])))
-        await cluster.create(TASK, task)
+        await _create(cluster, call, task)
         click.echo(f"task/{call.name} created")
         if not call.is_followed:
             return 0
         try:
             return await _follow(call, cluster, namespace)
-        finally:
-            if sys.exc_info()[0] is not None:
-                click.echo(f"No longer watching; task/{call.name} goes on. Stop it: kelos cancel {call.name}", err=True)
+        except asyncio.CancelledError:
+            stop = f"kelos cancel {call.name} -n {namespace}"
+            click.echo(f"No longer watching; task/{call.name} goes on. Stop it: {stop}", err=True)
+            raise
 
 
 async def _run_locally(call: Call) -> int:
     """The same against a cluster of our own, which ends with us."""
     from kelos.cli.plane import local_plane
 
-    prepared = call.prepared("default")
-    task = call.task("default", prepared)
-    documents = [(kind_of(d, f), d) for f in _words(call.flags["files"]) for d in read_documents(f)]
-    async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(local_plane())
+    prepared = call.prepared(LOCAL_NAMESPACE)
+    task = call.task(LOCAL_NAMESPACE, prepared)
+    documents = [(kind_of(d, f), d) for f in call.files for d in read_documents(f)]
+    async with local_plane() as plane:
+        cluster = plane.cluster
         for kind, document in documents:
-            await apply_document(cluster, kind, document, "default")
+            await apply_document(cluster, kind, document, LOCAL_NAMESPACE)
         await write(cluster, prepared, confirm=lambda _: None)
-        await cluster.create(TASK, task)
+        await _check_references(cluster, task)
+        await _create(cluster, call, task)
         click.echo(f"task/{call.name} created", err=True)
         try:
-            return await _follow(call, cluster, "default")
-        finally:
-            if sys.exc_info()[0] is not None:
-                click.echo(f"Stopping task/{call.name}", err=True)
-                await request_cancel(cluster, "default", call.name, by=user_name(), why="interrupted")
+            return await plane.while_it_runs(_follow(call, cluster, LOCAL_NAMESPACE))
+        except asyncio.CancelledError:
+            click.echo(f"Stopping task/{call.name}", err=True)
+            raise
+
+
+async def _create(cluster: Cluster, call: Call, task: Manifest) -> None:
+    try:
+        await cluster.create(TASK, task)
+    except NotFound:
+        await list_all(cluster, TASK, task["metadata"]["namespace"])  # says so when it is Kelos that is missing
+        raise
+    except AlreadyExists:
+        where = f"namespace '{task['metadata']['namespace']}'"
+        raise AlreadyExists(
+            f"Task '{call.name}' already exists in {where}; choose another --name, or 'kelos delete task {call.name}'",
+            reason="AlreadyExists",
+        ) from None
+
+
+async def _check_references(cluster: Cluster, task: Manifest) -> None:
+    """A cluster of our own holds what we put there; nobody will add what is missing."""
+    spec = task["spec"]
+    wanted = [
+        (SECRET, (spec["credentials"].get("secretRef") or {}).get("name")),
+        (WORKSPACE, (spec.get("workspaceRef") or {}).get("name")),
+        *((AGENT_CONFIG, ref["name"]) for ref in spec.get("agentConfigRefs") or ()),
+        *((TASK, name) for name in spec.get("dependsOn") or ()),
+    ]
+    for kind, name in wanted:
+        try:
+            if name:
+                await cluster.get(kind, LOCAL_NAMESPACE, name)
+        except NotFound:
+            raise UserError(f"{kind} '{name}' is not there with --local; give its manifest with -f FILE") from None
 
 
 async def _follow(call: Call, cluster: Cluster, namespace: str) -> int:
@@ -180,38 +137,12 @@ async def _follow(call: Call, cluster: Cluster, namespace: str) -> int:
     task = await follow(
         cluster, namespace, call.name, screen, with_logs=with_logs, say=lambda line: screen.err(f"{line}\n")
     )
-    if with_logs and (text := summary(task)):
+    if text := summary(task) if with_logs else advice(task):
         screen.err(f"{text}\n")
-    if (code := exit_code(task)) and not call.flags["local"]:
-        click.echo(f"Read the log: kelos logs {call.name} -n {namespace}", err=True)
+    if (code := exit_code(task)) and not with_logs:
+        screen.err(f"Read the log: kelos logs {call.name} -n {namespace}\n")
     return code
 
 
-def _with_config_env(task: Manifest, settings: Context) -> Manifest:
-    """Entries of the config file first; a flag of the same name wins."""
-    if not settings.config.env:
-        return task
-    overrides = task["spec"].get("podOverrides") or {}
-    flagged = {entry["name"] for entry in overrides.get("env") or ()}
-    kept = {entry["name"]: dict(entry) for entry in settings.config.env if entry["name"] not in flagged}
-    env = [*kept.values(), *(overrides.get("env") or ())]
-    return {**task, "spec": {**task["spec"], "podOverrides": {**overrides, "env": env}}}
-
-
 def _confirm(yes: bool) -> Callable[[str], None]:
-    def ask(question: str) -> None:
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            raise UserError(f"{question} Say so with --yes")
-        click.confirm(question, abort=True, err=True)
-
-    return ask
-
-
-def _words(value: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, (tuple, list)) else ()
-
-
-def _letters(count: int) -> str:
-    return "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(count))
+    return (lambda _: None) if yes else ask

@@ -5,10 +5,9 @@ Imports are late here: a command pays for what it uses.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,7 +32,6 @@ class Context:
     kubeconfig: str | None = None
     kube_context: str | None = None
     namespace_flag: str | None = None
-    warn: Callable[[str], None] = field(default=lambda text: print(f"Warning: {text}", file=sys.stderr))
 
     @property
     def config_file(self) -> Path:
@@ -79,3 +77,27 @@ class Context:
 
 
 pass_settings = click.make_pass_decorator(Context)
+
+
+def global_options(*, hidden: bool = False) -> list[click.Option]:
+    """The flags that every command takes, before its name or after it; the last one given wins."""
+
+    def option(words: list[str], field: str, metavar: str, text: str) -> click.Option:
+        keep = _keeper(field)
+        return click.Option(words, metavar=metavar, help=text, hidden=hidden, expose_value=False, callback=keep)
+
+    return [
+        option(["--config"], "config_path", "FILE", "Config file (default ~/.kelos/config.yaml)."),
+        option(["--kubeconfig"], "kubeconfig", "FILE", "Kubeconfig (default $KUBECONFIG, then ~/.kube/config)."),
+        option(["--context"], "kube_context", "NAME", "Context of the kubeconfig."),
+        option(["-n", "--namespace"], "namespace_flag", "NAME", "Namespace (default from config, then the context)."),
+    ]
+
+
+def _keeper(field: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        settings = ctx.ensure_object(Context)
+        if value is not None:
+            setattr(settings, field, value)
+
+    return keep

@@ -10,14 +10,20 @@ from pathlib import Path
 import click
 
 from kelos.api.kinds import Manifest
+from kelos.cli.kubeconfig_file import KubeconfigFile
+from kelos.cli.screen import own_command
 from kelos.cli.settings import Context, pass_settings
 
+FOLDER = "~/.kelos/local"
 READY = """\
 A cluster runs on this machine, for you alone. Ctrl-C ends it and everything in it.
+In another terminal:
 
   export KUBECONFIG={path}
-  kubectl get tasks
-  kelos run --type demo --credential-type none -p 'say hello' --wait
+  {kelos} run --type demo -p 'say hello' --wait
+  {kelos} get tasks
+
+kubectl 1.29 or newer works with it too.
 """
 
 
@@ -28,7 +34,13 @@ A cluster runs on this machine, for you alone. Ctrl-C ends it and everything in 
 @click.option(
     "--ephemeral", is_flag=True, help="For programs: print a JSON kubeconfig, end when standard input is closed."
 )
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="What to write to stderr.",
+)
 @pass_settings
 def command(settings: Context, data: str | None, port: int, pods: int | None, ephemeral: bool, log_level: str) -> None:
     """Run a cluster on this machine: API server, controller, and pods as processes. No Docker, no root."""
@@ -36,24 +48,23 @@ def command(settings: Context, data: str | None, port: int, pods: int | None, ep
     from kelos.telemetry.logs import configure_logs
 
     configure_logs(level=log_level, as_json=ephemeral)
-    options = PlaneOptions(
-        database=Path(data).expanduser() if data and not ephemeral else None,
-        port=port,
-        pods_at_once=pods or os.cpu_count() or 1,
-        ready=_print_for_programs if ephemeral else _print_for_people,
-    )
-    until = until_stdin_closes if ephemeral else until_signal
-    settings.run(until(run_plane(options)))
+    with KubeconfigFile(Path(FOLDER).expanduser()) as kubeconfig_file:
+
+        def tell(kubeconfig: Manifest) -> None:
+            path = kubeconfig_file.write(kubeconfig)
+            click.echo(READY.format(path=path, kelos=own_command()))
+
+        options = PlaneOptions(
+            database=Path(data).expanduser() if data else None,
+            port=port,
+            pods_at_once=pods or os.cpu_count() or 1,
+            ready=_print_for_programs if ephemeral else tell,
+        )
+        settings.run((until_stdin_closes if ephemeral else until_signal)(run_plane(options)))
+    if not ephemeral:
+        click.echo(f"The cluster has ended; its objects are kept in {data}" if data else "The cluster has ended")
 
 
 def _print_for_programs(kubeconfig: Manifest) -> None:
     sys.stdout.write(json.dumps({"kubeconfig": kubeconfig}) + "\n")
     sys.stdout.flush()
-
-
-def _print_for_people(kubeconfig: Manifest) -> None:
-    path = Path("~/.kelos/local/kubeconfig").expanduser()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(kubeconfig, file)
-    click.echo(READY.format(path=path))

@@ -66,7 +66,7 @@ def build_job(request: JobRequest) -> Built:
         "spec": {
             "backoffLimit": backoff_limit(task, request.settings),
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": failure_policy(task),
+            "podFailurePolicy": failure_policy(task, request.settings),
             "template": _template(request, instructions, inputs, volumes, labels),
         },
     }

@@ -12,13 +12,14 @@ RETRIABLE = (Reason.AGENT_ERROR, Reason.AGENT_INCOMPLETE, Reason.RATE_LIMITED)
 """Endings that `spec.retries` may repeat. The others would end the same way again."""
 
 
-def failure_policy(task: Task) -> Manifest:
+def failure_policy(task: Task, settings: Settings) -> Manifest:
     """The Task's own policy, else ours: disruptions are free, an agent's end is not repeated unless asked for."""
     if task.spec.pod_failure_policy is not None:
         return dict(task.spec.pod_failure_policy)
     final = sorted(code for code in EXIT_CODES if _is_reserved_end(task, code))
+    disrupted = "Ignore" if settings.repeats_disrupted else "FailJob"
     rules: list[Manifest] = [
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": disrupted, "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": "FailJob", "onExitCodes": {"operator": "In", "values": final}},
     ]
     if not task.spec.retries:

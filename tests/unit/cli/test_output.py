@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from kelos.cli.following import LogView
 from kelos.cli.output import short_duration, table
+from kelos.cli.streaming import LogView
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,8 @@ def _killed_by_kubernetes(pod: PodFacts, outcome: Outcome | None) -> Diagnosis |
             message=f"Pod '{pod.name}' ran longer than its deadline",
             advice="Raise the timeout, or give the agent a smaller job",
         )
+    if pod.reason == "NodeLost":
+        return _lost(f"Pod '{pod.name}' was lost: {pod.message or 'its node is gone'}")
     if pod.reason == "Evicted" or pod.is_disrupted:
         said = pod.message or pod.disruption or "the node needed its resources"
         return Diagnosis(
