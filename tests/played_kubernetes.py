@@ -18,11 +18,12 @@ BACKOFF_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How the next pod goes. `stays` keeps it running until it is told to end."""
+    """How the next pod goes. `stays` keeps it running until it is told to end; without `starts` it stays Pending."""
 
     exit_code: int = 0
     outcome: Outcome | None = field(default_factory=Outcome)
     stays: bool = False
+    starts: bool = True
 
 
 @dataclass
@@ -120,6 +121,8 @@ class PlayedKubernetes:
         if phase in ("", "Pending"):
             if "deletionTimestamp" in meta:
                 await self._end(pod, Run(exit_code=88, outcome=None))
+                return
+            if not script.starts:
                 return
             self.started.append(meta["labels"].get("kelos.dev/task", ""))
             self.started_uids.append(meta["labels"].get("kelos.dev/task-uid", ""))

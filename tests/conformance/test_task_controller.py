@@ -140,3 +140,17 @@ async def test_a_long_name_with_dots_runs(server: Server) -> None:
         await tasks.create(TASK, make.task_manifest(name, prompt="succeed"))
 
         assert "Succeeded" == (await tasks.ended(name))["phase"]
+
+
+@pytest.mark.parametrize("server", [pytest.param("real", marks=pytest.mark.cluster)], indirect=True)
+async def test_a_job_whose_pod_is_refused_says_why(server: Server) -> None:
+    """Quotas act on pods: the Job is accepted, and only events tell the rest. The local plane has no quotas."""
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    server.api.post(server.path("v1", "resourcequotas"), quota).expect()
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", startTimeoutSeconds=8))
+
+        status = await tasks.wait("fix-bug", lambda status: "exceeded quota" in status.get("message", ""))
+
+        assert ("Pending", "PodPending") == (status["phase"], status["reason"])
+        assert "exceeded quota" in (await tasks.ended())["message"]

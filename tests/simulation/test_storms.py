@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 import make
-from kelos.api.kinds import POD, TASK, WORKSPACE
+from kelos.api.kinds import JOB, POD, TASK, WORKSPACE
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from storm import Storm, Weather, leftovers, starts_by_task
@@ -164,3 +164,40 @@ async def test_cancelled_tasks_end_with_their_cost_in_any_weather(weather, seed)
         assert await usage_is_counted(world)
         assert [] == await leftovers(world)
         assert [] == [p for p in await world.all(POD) if p["status"]["phase"] == "Running"]
+
+
+async def test_a_leader_that_slept_through_a_cancel_leaves_no_agent_running():
+    """It looked before and acts after: the Job it makes belongs to an ended Task, and is taken away again."""
+    async with World() as world:
+        stopped = Outcome(reason=Reason.CANCELLED, message="stopped")
+        world.kubernetes.runs = [Run(exit_code=88, outcome=stopped, stays=True) for _ in range(2)]
+        await world.create(TASK, make.task_manifest(startTimeoutSeconds=100_000))
+        storm = Storm(world=world, weather=Weather(pause=1.0), rng=Random(1))
+        await storm.rage(1)
+        sleeper, storm.weather = storm, Weather()
+        awake = Storm(world=world, weather=Weather(), rng=Random(2))
+        await awake.rage(5)
+        await world.annotate("fix-bug", **{"kelos.dev/cancel-requested": '{"by":"ann"}'})
+        await awake.calm()
+
+        await sleeper.calm()
+        await awake.calm()
+
+        assert "Cancelled" == (await world.task())["status"]["reason"]
+        assert ([], []) == (await world.all(JOB), await leftovers(world))
+
+
+async def test_a_queue_for_one_branch_costs_passes_by_its_length_not_its_square():
+    """Each hand-over wakes the next, not everybody."""
+    async with World() as world:
+        await world.create(WORKSPACE, make.workspace_manifest())
+        for number in range(24):
+            await world.create(TASK, make.task_manifest(f"t{number:02}", branch="b", workspaceRef={"name": "repo"}))
+        storm = Storm(world=world, weather=Weather(), rng=Random(1))
+        await storm.rage(1)
+
+        await storm.calm()
+
+        assert 24 == len(world.kubernetes.started)
+        assert world.kubernetes.started == sorted(world.kubernetes.started)
+        assert storm.passes < 24 * 24

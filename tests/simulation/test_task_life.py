@@ -132,3 +132,19 @@ async def test_a_job_deleted_by_somebody_fails_the_task_and_is_not_repeated():
 
         assert "JobDeleted" == (await world.task())["status"]["reason"]
         assert 1 == len(world.kubernetes.started)
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
+@pytest.mark.parametrize("copies", [0, 1])
+async def test_a_task_that_never_starts_ends_after_its_start_timeout(copies, dies_after):
+    """Whether its pod waits for an image, or was never made: the reason must outlive the Job's suspension."""
+    async with World() as world:
+        world.kubernetes.copies = lambda: copies
+        world.kubernetes.runs = [Run(starts=False)]
+        await world.create(TASK, make.task_manifest(startTimeoutSeconds=60))
+
+        await settle(world, await world.run_process(dies_after))
+
+        status = (await world.task())["status"]
+        assert ("Failed", "StartTimeout") == (status["phase"], status["reason"])
+        assert [] == world.kubernetes.started

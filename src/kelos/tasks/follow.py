@@ -11,7 +11,7 @@ from kelos.plan import EventType, Patch, Plan, Step
 from kelos.tasks.evidence.attempts import Attempt, attempts_over, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, release_pods, tell, with_attempts
-from kelos.tasks.status import in_phase, set_status, timestamp
+from kelos.tasks.status import STOP_REQUESTED, in_phase, set_status, timestamp, with_condition
 from kelos.tasks.stop import (
     JOB_VERDICT_SECONDS,
     QUIET_START_SECONDS,
@@ -99,14 +99,14 @@ def _overdue(view: TaskView) -> bool:
 
 
 def _stop(view: TaskView, over: tuple[Attempt, ...], stop: Stop) -> Plan:
-    """Suspend the Job: its pods end with their grace period and are not replaced."""
-    steps: list[Step] = []
+    """Write down why, then suspend the Job: its pods end with their grace period and are not replaced."""
+    phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
+    status = in_phase(view, phase, stop.reason, f"{stop.message}; waiting for the pod to end")
+    status = with_condition(status, view, STOP_REQUESTED, "True", stop.reason.value, stop.message)
+    steps: list[Step] = [*set_status(view, with_attempts(view, status, over))]
     if view.job is not None and not view.job.is_suspended and not view.job.is_being_deleted:
         body = {"metadata": {"uid": view.job.uid}, "spec": {"suspend": True}}
         steps.append(Patch(kind=JOB, namespace=view.task.meta.namespace, name=view.job.name, body=body))
-    phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
-    status = in_phase(view, phase, stop.reason, f"{stop.message}; waiting for the pod to end")
-    steps += set_status(view, with_attempts(view, status, over))
     return Plan(steps=(*steps, *release_pods(a.pod for a in over)), again_in_seconds=LOOK_AGAIN_SECONDS)
 
 

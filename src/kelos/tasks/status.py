@@ -12,6 +12,7 @@ from kelos.tasks.view import TaskView
 SUCCEEDED = "Succeeded"
 INPUTS_READY = "InputsReady"
 PROMPT_RENDERED = "PromptRendered"
+STOP_REQUESTED = "StopRequested"
 
 MESSAGE_LIMIT = 2000
 
@@ -37,6 +38,11 @@ def with_condition(status: Manifest, view: TaskView, type: str, value: str, reas
     }
     kept = [new if c["type"] == type else c for c in conditions]
     return {**status, "conditions": kept if old is not None else [*kept, new]}
+
+
+def true_condition(status: Manifest, type: str) -> Manifest | None:
+    """The condition when it holds."""
+    return next((c for c in status.get("conditions") or () if c["type"] == type and c.get("status") == "True"), None)
 
 
 def condition_since(status: Manifest, type: str, value: str) -> datetime | None:

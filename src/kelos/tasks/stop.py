@@ -14,7 +14,7 @@ from kelos.pods.policy import is_final
 from kelos.tasks.evidence.attempts import agent_errors, attempts_over, infrastructure_failures, record
 from kelos.tasks.evidence.diagnosis import Diagnosis, why_no_pod, why_not_started
 from kelos.tasks.evidence.facts import PodFacts
-from kelos.tasks.status import INPUTS_READY, condition_since
+from kelos.tasks.status import INPUTS_READY, STOP_REQUESTED, condition_since, true_condition
 from kelos.tasks.view import TaskView
 
 LEASE_LIMIT_SECONDS = 24 * 3600
@@ -32,6 +32,14 @@ QUIET_START_SECONDS = 5.0
 """Passing states of a start are only looked into, and written, when they last longer than this."""
 JOB_VERDICT_SECONDS = 3.0
 """A Job that gives up says so within this time after its pod; its next pod comes after ten seconds."""
+
+
+def stop_in_progress(view: TaskView) -> Stop | None:
+    """Why the Job was suspended: what asked for it may no longer be seen, like a pod that did not start."""
+    asked = true_condition(view.status, STOP_REQUESTED)
+    if asked is None or view.job is None or not view.job.is_suspended:
+        return None
+    return Stop(reason=Reason(asked["reason"]), message=asked["message"])
 
 
 def cancel_request(view: TaskView) -> Stop | None:
@@ -83,7 +91,13 @@ def spent_retries(view: TaskView) -> Stop | None:
     return Stop(reason=last.reason or Reason.AGENT_ERROR, message=last.message)
 
 
-REQUESTS: tuple[Callable[[TaskView], Stop | None], ...] = (cancel_request, lapsed_lease, late_start, spent_retries)
+REQUESTS: tuple[Callable[[TaskView], Stop | None], ...] = (
+    stop_in_progress,
+    cancel_request,
+    lapsed_lease,
+    late_start,
+    spent_retries,
+)
 
 
 def stop_request(view: TaskView) -> Stop | None:

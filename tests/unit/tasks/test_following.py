@@ -148,7 +148,7 @@ class TestCancel:
         """The pod ends with its grace period and nobody replaces it."""
         decided = plan(make.view(make.task(status=RUNNING, meta=CANCEL), job=make.job(), pods=(make.running_pod(),)))
 
-        assert ["Patch", "SetStatus"] == kinds_of(decided)
+        assert ["SetStatus", "Patch"] == kinds_of(decided)
         assert "Cancelled by ann; waiting for the pod to end" == status_of(decided)["message"]
 
     def test_it_ends_when_the_pod_has_ended_with_its_cost_counted(self):

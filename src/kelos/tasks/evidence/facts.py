@@ -65,6 +65,7 @@ class JobFacts:
 
     name: str
     uid: str
+    resource_version: str = ""
     owner_uid: str
     created_at: datetime
     is_suspended: bool = False
@@ -110,6 +111,7 @@ def read_job(job: Manifest) -> JobFacts:
     return JobFacts(
         name=meta["name"],
         uid=meta["uid"],
+        resource_version=str(meta.get("resourceVersion") or ""),
         owner_uid=controller_uid(job),
         created_at=created_at(job),
         is_suspended=bool(spec.get("suspend")),
