@@ -15,7 +15,17 @@ from kelos.action.api.client import Api
 from kelos.action.documents import Document
 from kelos.action.log.text import clean_message
 from kelos.api.checks import excerpt
-from kelos.api.kinds import AGENT_CONFIG, CONFIG_MAP, SECRET, TASK, WORKSPACE, Kind, Manifest
+from kelos.api.kinds import (
+    AGENT_CONFIG,
+    CONFIG_MAP,
+    GROUP,
+    NOT_OURS_YET,
+    SECRET,
+    TASK,
+    WORKSPACE,
+    Kind,
+    Manifest,
+)
 from kelos.errors import UserError
 
 READY_SECONDS = 60.0
@@ -93,6 +103,11 @@ def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple
     others = tuple(document for document in documents if document.get("kind") != TASK.kind)
     if len(tasks) > 1:
         raise UserError(f"The task-file holds {len(tasks)} Tasks: one use of the Action runs one Task")
+    for other in others:
+        if other.get("kind") in NOT_OURS_YET and str(other.get("apiVersion")).startswith(f"{GROUP}/"):
+            raise UserError(
+                f"The task-file holds a {other['kind']}, which this version of Kelos does not support: take it out"
+            )
     if others and not is_local:
         found = excerpt(str(others[0].get("kind")))
         raise UserError(

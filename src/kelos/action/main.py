@@ -30,6 +30,7 @@ from kelos.action.summary import summary_of, write_summary
 from kelos.agents.registry import reader_for
 from kelos.api.checks import check_namespace, check_prompt
 from kelos.api.kinds import TASK, Manifest
+from kelos.api.manifest import check_base
 from kelos.api.reasons import ClientReason
 from kelos.errors import KelosError
 
@@ -149,6 +150,7 @@ def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: Exit
     text = read_file(inputs.task_file, "task-file", workflow.folder) if inputs.task_file else ""
     documents = read_documents(text, f"The task-file '{inputs.task_file}'") if text else ()
     base, others = local.split_documents(documents, is_local=is_local)
+    check_base(base)
     prompt = inputs.prompt
     if inputs.prompt_file:
         prompt = check_prompt(read_file(inputs.prompt_file, "prompt-file", workflow.folder))

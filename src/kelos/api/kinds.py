@@ -46,6 +46,9 @@ TASK = Kind(group=GROUP, version="v1alpha2", kind="Task", plural="tasks")
 WORKSPACE = Kind(group=GROUP, version="v1alpha2", kind="Workspace", plural="workspaces")
 AGENT_CONFIG = Kind(group=GROUP, version="v1alpha2", kind="AgentConfig", plural="agentconfigs")
 
+NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner", "TaskRecord")
+"""Kinds of the group that have no definition here; a manifest of one is refused with a sentence."""
+
 JOB = Kind(group="batch", version="v1", kind="Job", plural="jobs")
 LEASE = Kind(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases")
 CRD = Kind(

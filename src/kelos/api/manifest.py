@@ -59,7 +59,7 @@ class TaskRequest:
 
 def build_task(request: TaskRequest) -> Manifest:
     """The manifest to POST, with its spec hash; a UserError says what is wrong with the request."""
-    base = _checked_base(request.base)
+    base = check_base(request.base)
     metadata = _metadata(request, base.get("metadata") or {})
     spec = _spec(request, base.get("spec") or {})
     metadata["annotations"] = {**metadata.get("annotations", {}), ANNOTATION_SPEC_HASH: spec_hash(spec)}
@@ -81,7 +81,8 @@ def spec_hash(spec: Mapping[str, Any]) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _checked_base(base: Manifest | None) -> Manifest:
+def check_base(base: Manifest | None) -> Manifest:
+    """A manifest somebody wrote, when it is a Task of the right shape where we read it; else a UserError."""
     if base is None:
         return {}
     if base.get("kind") != TASK.kind or base.get("apiVersion") not in API_VERSIONS:
@@ -119,9 +120,7 @@ def _spec(request: TaskRequest, base: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(
             "The Task names a worker pool, which is not supported: use 'worker', or 'type' and 'credentials'"
         )
-    worker = base.get("worker")
-    if worker is not None and not isinstance(worker, dict):
-        raise UserError("The Task manifest's 'spec.worker' is not a mapping: check its indentation")
+    worker = _mapping(base["worker"], "spec.worker") if base.get("worker") is not None else None
     said = {**base, **_said(request)}
     outer = {key: value for key, value in said.items() if worker is None or key not in _WORKER_FIELDS or key in base}
     # Every doubled field has one home: below `worker` when the base has it, else at the top.
@@ -129,7 +128,6 @@ def _spec(request: TaskRequest, base: Mapping[str, Any]) -> dict[str, Any]:
     home.update(_said_of_the_worker(request, home))
     if worker is not None:
         outer["worker"] = home
-    _check_who_works(home)
     _check_the_rest(outer)
     return outer
 
@@ -156,6 +154,8 @@ def _said(request: TaskRequest) -> dict[str, Any]:
 
 def _said_of_the_worker(request: TaskRequest, home: Mapping[str, Any]) -> dict[str, Any]:
     agent_type = request.agent_type or home.get("type") or DEFAULT_AGENT_TYPE
+    if agent_type not in AGENT_TYPES:
+        raise UserError(f"Agent type '{excerpt(str(agent_type))}' is not known: use {_one_of(AGENT_TYPES)}")
     said: dict[str, Any] = {
         "type": agent_type,
         "credentials": _credentials(request, agent_type, home.get("credentials")),
@@ -174,8 +174,10 @@ def _said_of_the_worker(request: TaskRequest, home: Mapping[str, Any]) -> dict[s
 
 def _credentials(request: TaskRequest, agent_type: str, base: object) -> dict[str, Any] | None:
     """A Secret alone means an API key; the demo agent needs nothing; everybody else must say."""
-    found = base if isinstance(base, dict) else {}
-    secret = request.credentials_secret or (found.get("secretRef") or {}).get("name", "")
+    found = _mapping(base, "credentials")
+    secret = request.credentials_secret or str(
+        _mapping(found.get("secretRef"), "credentials.secretRef").get("name", "")
+    )
     if request.credentials_type == "none":
         secret = request.credentials_secret
     implied = "api-key" if secret else ("none" if agent_type == "demo" else "")
@@ -197,20 +199,24 @@ def _credentials(request: TaskRequest, agent_type: str, base: object) -> dict[st
 
 
 def _with_env(base: object, env: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    overrides = dict(base) if isinstance(base, dict) else {}
+    overrides = _mapping(base, "podOverrides")
+    before = overrides.get("env") or []
+    if not isinstance(before, list) or not all(isinstance(item, dict) for item in before):
+        raise UserError("The Task manifest's 'podOverrides.env' is not a list of name and value: check its indentation")
     for name, value in env:
         if not _ENV_NAME.fullmatch(name):
             raise UserError(f"Environment variable '{excerpt(name)}' is not a legal name: use letters, digits and '_'")
         if "\x00" in value:
             raise UserError(f"Environment variable '{name}' holds a NUL character: remove it")
     names = {name for name, _ in env}
-    kept = [item for item in overrides.get("env") or [] if item.get("name") not in names]
+    kept = [item for item in before if item.get("name") not in names]
     return {**overrides, "env": [*kept, *({"name": name, "value": value} for name, value in env)]}
 
 
-def _check_who_works(home: Mapping[str, Any]) -> None:
-    if home.get("type") not in AGENT_TYPES:
-        raise UserError(f"Agent type '{excerpt(str(home.get('type')))}' is not known: use {_one_of(AGENT_TYPES)}")
+def _mapping(value: object, where: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise UserError(f"The Task manifest's '{where}' is not a mapping: check its indentation")
+    return dict(value or {})
 
 
 def _check_the_rest(spec: Mapping[str, Any]) -> None:

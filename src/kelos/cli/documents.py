@@ -10,6 +10,7 @@ from kelos.api.kinds import (
     CONFIG_MAP,
     GROUP,
     NAMESPACE,
+    NOT_OURS_YET,
     PVC,
     SECRET,
     SERVICE_ACCOUNT,
@@ -24,7 +25,6 @@ APPLICABLE = {
     (kind.group, kind.kind): kind
     for kind in (TASK, WORKSPACE, AGENT_CONFIG, SECRET, CONFIG_MAP, SERVICE_ACCOUNT, NAMESPACE, PVC)
 }
-NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner", "TaskRecord")
 
 
 def read_documents(name: str) -> list[Manifest]:

@@ -1,0 +1,115 @@
+"""The two doors people come in by, as processes: the command line, and the Action's entry point."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fakes.runner import ROOT, parse_outputs
+
+ENTRY = ROOT / "src/kelos/action/__main__.py"
+PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a person or a workflow sees of one call."""
+
+    code: int
+    out: str
+    err: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    summary: str = ""
+
+    @property
+    def said(self) -> str:
+        return f"exit code {self.code}\n{self.out}\n{self.err}"
+
+    @property
+    def everything(self) -> str:
+        """All text that left the process."""
+        return "\n".join((self.said, json.dumps(dict(self.outputs)), self.summary))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Calls with a home folder of their own and nothing of ours in the environment."""
+
+    folder: Path
+    kubeconfig: Path | None
+
+    def cli(self, *words: str, stdin: str = "", kubeconfig: Path | None = None) -> Done:
+        """`kelos <words>`, to its end."""
+        process = subprocess.run(
+            self.cli_command(*words, kubeconfig=kubeconfig),
+            env=self.environment(),
+            input=stdin.encode(errors="surrogateescape"),
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        return Done(code=process.returncode, out=_text(process.stdout), err=_text(process.stderr))
+
+    def cli_command(self, *words: str, kubeconfig: Path | None = None) -> list[str]:
+        found = kubeconfig or self.kubeconfig
+        return [sys.executable, "-m", "kelos", *(("--kubeconfig", str(found)) if found else ()), *words]
+
+    def action(self, **inputs: str) -> Done:
+        """The step's command with these inputs, to its end; `prompt_file` is the input `prompt-file`."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as private:
+            output, summary = Path(private, "output"), Path(private, "summary")
+            for path in (output, summary):
+                path.touch()
+            process = subprocess.run(
+                [sys.executable, "-I", str(ENTRY)],
+                env=self.environment() | self._step(Path(private)) | self._inputs(inputs),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=PATIENCE_SECONDS,
+            )
+            return Done(
+                code=process.returncode,
+                out=_text(process.stdout),
+                outputs=parse_outputs(output.read_text()),
+                summary=summary.read_text(),
+            )
+
+    def environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+
+    def file(self, name: str, content: str | bytes) -> Path:
+        """A file in the folder that the Action takes for the checkout."""
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def _step(self, private: Path) -> dict[str, str]:
+        return {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_REPOSITORY": "acme/shop",
+            "GITHUB_RUN_ID": "7",
+            "GITHUB_WORKSPACE": str(self.folder),
+            "GITHUB_OUTPUT": str(private / "output"),
+            "GITHUB_STEP_SUMMARY": str(private / "summary"),
+            "RUNNER_TEMP": str(private),
+            "KELOS_STATE": str(private / "state"),
+        }
+
+    def _inputs(self, inputs: Mapping[str, str]) -> dict[str, str]:
+        given = {"kubeconfig": str(self.kubeconfig or ""), **inputs}
+        return {f"KELOS_INPUT_{name.upper()}": value for name, value in given.items()}
+
+
+def sentence_has(text: str, *words: str) -> bool:
+    """Whether each of the words is there; said so that a failing assert shows what is missing."""
+    missing = [word for word in words if word not in text]
+    assert [] == missing, f"not said: {missing}, in:\n{text}"
+    return True
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="replace")
