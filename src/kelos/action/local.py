@@ -30,6 +30,7 @@ from kelos.errors import UserError
 
 READY_SECONDS = 60.0
 GOODBYE_SECONDS = 15.0
+NEEDED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR", "TZ")
 ALLOWED = (WORKSPACE, AGENT_CONFIG, SECRET, CONFIG_MAP)
 
 
@@ -37,7 +38,8 @@ class LocalPlane:
     """`kelos up` as a child. Its standard input is its life line: when we end, however that happens, it ends."""
 
     def __init__(self, python: str, env: Mapping[str, str], log_file: Path) -> None:
-        self._command = [python, "-m", "kelos", "up", "--ephemeral"]
+        # Isolated: the working directory is a checkout, and nothing in it may become a module of ours.
+        self._command = [python, "-I", "-m", "kelos", "up", "--ephemeral"]
         self._env = plane_env(env)
         self._log_file = log_file  # its log holds outside text, which the runner would take for commands
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,9 +94,8 @@ class LocalPlane:
 
 
 def plane_env(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what belongs to the step: tokens of the run, files the runner obeys, our inputs."""
-    private = ("ACTIONS_", "GITHUB_", "GH_", "INPUT_", "KELOS_INPUT_", "KELOS_STATE", "RUNNER_")
-    return {name: value for name, value in env.items() if not name.startswith(private)}
+    """What the plane needs to run and no more: agents below it, of the same user, can read its environment."""
+    return {name: value for name, value in env.items() if name in NEEDED}
 
 
 def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple[Manifest | None, tuple[Manifest, ...]]:

@@ -47,6 +47,7 @@ async def local_plane() -> AsyncIterator[LocalPlane]:
     """Start the plane, hand out a client, stop it and everything it started."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # people call us from a checkout, and nothing in it may become a module of ours
         "-m",
         "kelos",
         "up",

@@ -56,6 +56,16 @@ def test_two_agents_in_a_row(local: Job, repository: GitServer):
     assert "one\ntwo" == git("show", "notes:NOTES.md", cwd=repository.bare("shop"))
 
 
+@pytest.mark.parametrize("module", ["kelos", "structlog", "json"])
+def test_the_checkout_is_no_place_for_modules(local: Job, module: str):
+    """The step works in a checkout, perhaps a stranger's: a file there that is called like a module must not run."""
+    (local.folder / f"workspace/{module}.py").write_text(f"open({str(local.folder / 'ran')!r}, 'w')\n")
+
+    result = local.use(with_=inputs("say hello"))
+
+    assert (0, False) == (result.code, (local.folder / "ran").exists()), result.log
+
+
 def test_an_agent_that_fails_fails_the_step(local: Job):
     """With its own words and the reason of the closed list."""
     result = local.use(with_=inputs("say trying", "fail the tests are red"))
