@@ -130,7 +130,8 @@ def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
     waited = waiting_since_start(view)
     is_quiet = waited is None or waited.total_seconds() < QUIET_START_SECONDS
     why = start_diagnosis(view)
-    if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not why.is_problem:
+    is_held = pod is not None and bool(pod.gate)
+    if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not why.is_problem and not is_held:
         return dict(view.status)
     phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
     message = f"{why.message}. {why.advice}" if why.advice else why.message

@@ -111,11 +111,14 @@ def stop_before_job(view: TaskView) -> Stop | None:
 
 
 def waiting_since_start(view: TaskView) -> timedelta | None:
-    """How long the newest pod has been about to start its agent; None when nothing is about to start."""
+    """How long the newest pod has been about to start its agent; None when nothing is about to start.
+
+    Time in a queue does not count: the clock starts when the pod has a node.
+    """
     pod = newest(view.pods)
     if pod is not None:
-        is_starting = not pod.is_over and not pod.agent.has_started
-        return view.now - pod.created_at if is_starting else None
+        is_starting = not pod.is_over and not pod.agent.has_started and not pod.gate
+        return view.now - (pod.scheduled_at or pod.created_at) if is_starting else None
     if view.job is None or view.job.is_suspended or view.status.get("attempts"):
         return None
     return view.now - view.job.created_at

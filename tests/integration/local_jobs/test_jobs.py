@@ -152,7 +152,7 @@ async def test_pods_run_in_their_turn(tmp_path: Path) -> None:
             env = [{"name": "JOB", "value": name}]
             await place.create(JOB, job(name, container(script, env=env)))
         last = await place.until_pod(names[-1], condition_is_false("PodScheduled"))
-        assert "Too many pods" in last["status"]["conditions"][0]["message"]
+        assert "runs in its turn" in last["status"]["conditions"][0]["message"]
 
         await asyncio.wait_for(_all_complete(place, names), 120)
 

@@ -10,9 +10,13 @@ from kelos.local.jobs.process.lines import Renderer, tail_start
 from kelos.local.jobs.process.supervise import LINE_LIMIT_BYTES, LineWriter
 
 LONG = b"x" * (LINE_LIMIT_BYTES + 5)
-PIECES = st.lists(
-    st.one_of(st.binary(max_size=20), st.sampled_from([b"\n", b"\n\n", b"a\nb", LONG, LONG + b"\n"])), max_size=12
-)
+BITS = {"line end": b"\n", "two line ends": b"\n\n", "two lines": b"a\nb", "long": LONG, "long line": LONG + b"\n"}
+PIECES = st.lists(st.one_of(st.binary(max_size=20), st.sampled_from(sorted(BITS))), max_size=12)
+"""Bytes, or the name of some that would be too long to print."""
+
+
+def bytes_of(pieces: list[bytes | str]) -> list[bytes]:
+    return [BITS[piece] if isinstance(piece, str) else piece for piece in pieces]
 
 
 def written(pieces: list[bytes]) -> bytes:
@@ -27,8 +31,9 @@ def written(pieces: list[bytes]) -> bytes:
 
 
 @given(PIECES, st.integers(1, 50_000))
-def test_what_was_written_is_read(pieces: list[bytes], block: int) -> None:
+def test_what_was_written_is_read(named: list[bytes | str], block: int) -> None:
     """Byte for byte, wherever the blocks are cut."""
+    pieces = bytes_of(named)
     log, renderer = written(pieces), Renderer()
 
     read = b"".join(renderer.feed(log[at : at + block]) for at in range(0, len(log), block))
@@ -37,8 +42,9 @@ def test_what_was_written_is_read(pieces: list[bytes], block: int) -> None:
 
 
 @given(PIECES, st.integers(0, 6))
-def test_the_tail_is_the_last_lines(pieces: list[bytes], lines: int) -> None:
+def test_the_tail_is_the_last_lines(named: list[bytes | str], lines: int) -> None:
     """As `tail -n` would say of the output itself."""
+    pieces = bytes_of(named)
     output, log = b"".join(pieces), io.BytesIO(written(pieces))
 
     log.seek(tail_start(log, lines))
@@ -49,6 +55,8 @@ def test_the_tail_is_the_last_lines(pieces: list[bytes], lines: int) -> None:
 
 
 @given(PIECES, st.integers(0, 100))
-def test_the_limit_cuts_anywhere(pieces: list[bytes], limit: int) -> None:
+def test_the_limit_cuts_anywhere(named: list[bytes | str], limit: int) -> None:
     """Never more than was asked for, and all of it when there is so much."""
+    pieces = bytes_of(named)
+
     assert b"".join(pieces)[:limit] == Renderer(limit_bytes=limit).feed(written(pieces))

@@ -149,6 +149,12 @@ ENDED = [
     ),
     ("node gone", pod("Failed", running(), conditions=[DRAINED]), Reason.EVICTED, "evicted"),
     ("node shut down", pod("Failed", ended(143), reason="Terminated", message="shutdown"), Reason.EVICTED, "shutdown"),
+    (
+        "machine ended",
+        pod("Failed", ended(137), reason="NodeLost", message="it ended", conditions=[DISRUPTED]),
+        Reason.EVICTED,
+        "was lost: it ended",
+    ),
     ("node refused", pod("Failed", reason="OutOfcpu", message="Node is full"), Reason.EVICTED, "OutOfcpu"),
     ("state lost", pod("Failed", ended(137, "ContainerStatusUnknown")), Reason.EVICTED, "lost"),
     ("never told", pod("Failed", running()), Reason.EVICTED, "Nobody knows"),

@@ -57,7 +57,8 @@ def test_an_attempt_that_ended_after_its_task_is_still_paid_for():
 
 
 @pytest.mark.parametrize(
-    ("status", "age"), [(CANCELLED, 3600), ({key: CANCELLED[key] for key in ("phase", "reason", "completionTime")}, 3600)]
+    ("status", "age"),
+    [(CANCELLED, 3600), ({key: CANCELLED[key] for key in ("phase", "reason", "completionTime")}, 3600)],
 )
 def test_a_job_that_was_made_for_an_ended_task_is_removed(status, age):
     """A controller that slept between look and deed may make one: nobody would follow it."""

@@ -269,3 +269,23 @@ class TestAfterTheEnd:
         decided = plan_orphans([make.running_pod("a"), make.ended_pod("b")])
 
         assert ["b"] == [step.name for step in decided.steps if isinstance(step, DropFinalizer)]
+
+
+class TestQueue:
+    """A pod that a queue holds back is not late: its time begins when it has a node."""
+
+    def test_waiting_in_a_queue_never_counts_against_the_start_timeout(self):
+        pod = make.pod(age=5000, node="", gate="the node is full")
+
+        decided = plan(make.view(make.task(status=PENDING), job=make.job(age=5000), pods=(pod,)))
+
+        assert "ConcurrencyLimit" == status_of(decided)["reason"]
+        assert "waits for its turn" in status_of(decided)["message"]
+        assert "Patch" not in kinds_of(decided)
+
+    def test_the_clock_starts_when_the_pod_has_a_node(self):
+        pod = make.pod(age=5000, scheduled_at=make.NOW - timedelta(seconds=601))
+
+        decided = plan(make.view(make.task(status=PENDING), job=make.job(age=5000), pods=(pod,)))
+
+        assert "Patch" in kinds_of(decided)

@@ -25,6 +25,9 @@ CONFIG_PROBLEMS = (
     "PreStartHookError",
     "PostStartHookError",
 )
+NODE_ENDED = ("NodeLost", "Terminated", "NodeShutdown")
+"""The kubelet's words for pods that end because their node does."""
+
 CANNOT_START = ("StartError", "ContainerCannotRun")
 
 
@@ -76,6 +79,8 @@ def why_not_started(pod: PodFacts, warning: str = "") -> Diagnosis:
                 f"Container '{container.name}' of pod '{pod.name}' ends again and again: {_said(container)}",
                 f"Read its log: kubectl logs {pod.name} -c {container.name} -n {pod.namespace} --previous",
             )
+    if pod.gate:
+        return Diagnosis(reason=Reason.CONCURRENCY_LIMIT, message=f"Pod '{pod.name}' waits for its turn: {pod.gate}")
     if pod.unschedulable:
         return _problem(
             Reason.UNSCHEDULABLE,
@@ -118,7 +123,7 @@ def _killed_by_kubernetes(pod: PodFacts, outcome: Outcome | None) -> Diagnosis |
             message=f"Pod '{pod.name}' ran longer than its deadline",
             advice="Raise the timeout, or give the agent a smaller job",
         )
-    if pod.reason == "NodeLost":
+    if pod.reason in NODE_ENDED:
         return _lost(f"Pod '{pod.name}' was lost: {pod.message or 'its node is gone'}")
     if pod.reason == "Evicted" or pod.is_disrupted:
         said = pod.message or pod.disruption or "the node needed its resources"

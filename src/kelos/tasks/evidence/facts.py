@@ -48,6 +48,9 @@ class PodFacts:
     is_disrupted: bool = False
     disruption: str = ""
     unschedulable: str = ""
+    gate: str = ""
+    """Why the pod may not be scheduled yet although nothing is wrong: a queue holds it."""
+    scheduled_at: datetime | None = None
     agent: ContainerFacts
     preparation: tuple[ContainerFacts, ...] = ()
 
@@ -132,6 +135,7 @@ def read_pod(pod: Manifest) -> PodFacts:
     states = {s["name"]: s for s in status.get("containerStatuses") or ()}
     init = [read_container(s) for s in status.get("initContainerStatuses") or ()]
     agent = states.get(names.CONTAINER_AGENT, {"name": names.CONTAINER_AGENT})
+    is_gated = scheduled.get("status") == "False" and scheduled.get("reason") == "SchedulingGated"
     is_unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
     return PodFacts(
         namespace=meta["namespace"],
@@ -147,6 +151,8 @@ def read_pod(pod: Manifest) -> PodFacts:
         is_disrupted=disrupted.get("status") == "True",
         disruption=str(disrupted.get("message") or disrupted.get("reason") or ""),
         unschedulable=str(scheduled.get("message") or "no node fits") if is_unschedulable else "",
+        gate=str(scheduled.get("message") or "a scheduling gate") if is_gated else "",
+        scheduled_at=moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
         agent=read_container(agent),
         preparation=tuple(init),
     )

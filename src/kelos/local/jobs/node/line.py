@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 from kelos.api.kinds import Manifest
 
-FULL = (
-    "0/1 nodes are available: 1 Too many pods. The node runs as many pods as it has cores; this pod runs in its turn."
-)
+FULL = "the node runs as many pods at once as it has cores, and this one runs in its turn"
 
 
 class Line:

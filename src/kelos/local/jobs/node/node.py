@@ -220,7 +220,7 @@ class Node:
 
 
 def _waiting(now: Clock) -> Manifest:
-    condition = Condition("PodScheduled", "False", "Unschedulable", FULL)
+    condition = Condition("PodScheduled", "False", "SchedulingGated", FULL)
     return {"phase": "Pending", "conditions": with_transitions([condition], (), now())}
 
 
