@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -172,7 +172,7 @@ def pod_folder(database: Path | None) -> Iterator[Path]:
         return
     folder = database.with_name(f"{database.name}.pods")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         lock = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise UserError(f"Folder '{folder}' cannot be used: {error.strerror}; name another file") from None
@@ -183,6 +183,8 @@ def pod_folder(database: Path | None) -> Iterator[Path]:
             raise UserError(f"'{database}' is in use by another cluster; end that one, or name another file") from None
         yield folder
     finally:
+        with suppress(OSError):
+            folder.rmdir()  # nothing is in it: there never was a database
         os.close(lock)
 
 

@@ -58,12 +58,13 @@ class Call:
 
     def task(self, namespace: str, prepared: Prepared | None = None) -> Manifest:
         """The manifest to create. Raises UserError."""
-        config, ready = self.settings.config, prepared or self.prepared(namespace)
+        prompt, config = self.prompt, self.settings.config
+        ready = prepared or self.prepared(namespace)
         agent_configs = _words(self.flags["agent_configs"]) or ((config.agent_config,) if config.agent_config else ())
         timeout = self._text("timeout")
         return build_task(
             TaskRequest(
-                prompt=self.prompt,
+                prompt=prompt,
                 name=self.name,
                 namespace=namespace,
                 agent_type=self.agent_type,

@@ -6,6 +6,7 @@ import os
 
 import click
 
+from kelos.cli.screen import own_command
 from kelos.cli.settings import Context, pass_settings
 from kelos.errors import UserError
 
@@ -57,8 +58,8 @@ Wrote {path}
 Next:
   1. get credentials for your agent (the file says where)
   2. edit {path}
-  3. try without a cluster:  kelos run --local --type demo --credential-type none -p 'say hello' --wait
-  4. run a Task:             kelos run -p 'Fix the flaky test' --wait
+  3. try without a cluster:  {kelos} run --local --type demo -p 'say hello'
+  4. run a Task:             {kelos} run -p 'Fix the flaky test' --wait
 """
 
 
@@ -77,4 +78,4 @@ def command(settings: Context, force: bool) -> None:
     with os.fdopen(file, "w", encoding="utf-8") as out:
         os.fchmod(out.fileno(), 0o600)
         out.write(TEMPLATE)
-    click.echo(NEXT.format(path=path))
+    click.echo(NEXT.format(path=path, kelos=own_command()))

@@ -59,7 +59,7 @@ async def _show(cluster: Cluster, namespace: str, name: str, screen: Terminal, r
     if pod is None:
         raise UserError(_no_pod(task))
     for container in log_containers(pod):
-        view = LogView(str(worker(task, "type") or ""), screen)
+        view = LogView(str(worker(task, "type") or ""), screen, container=container)
         try:
             async for chunk in cluster.logs(namespace, pod["metadata"]["name"], container=container):
                 if raw:

@@ -19,8 +19,18 @@ def command() -> None:
 @click.option("--election-namespace", default="kelos-system", show_default=True, help="Where the leader's Lease is.")
 @click.option("--agent-image", "images", multiple=True, metavar="TYPE=IMAGE", help="Image of an agent (repeatable).")
 @click.option("--runner-image", metavar="IMAGE", help="Image that prepares workspaces.")
-@click.option("--image-pull-policy", type=click.Choice(["Always", "IfNotPresent", "Never"]))
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@click.option(
+    "--image-pull-policy",
+    type=click.Choice(["Always", "IfNotPresent", "Never"]),
+    help="When nodes fetch these images (default: as Kubernetes decides by the tag).",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What to write to stderr.",
+)
 @pass_settings
 def controller(
     settings: Context,

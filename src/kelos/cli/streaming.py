@@ -36,7 +36,8 @@ async def newest_pod(cluster: Cluster, task: Manifest) -> Manifest | None:
 class LogView:
     """Raw log chunks in, readable text out. The machine-readable block at the end is not for people."""
 
-    def __init__(self, agent_type: str, screen: Screen) -> None:
+    def __init__(self, agent_type: str, screen: Screen, *, container: str = CONTAINER_AGENT) -> None:
+        self._is_agent = container == CONTAINER_AGENT
         self._reader = reader_for(agent_type)
         self._screen = screen
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -61,7 +62,8 @@ class LogView:
             self._is_in_block = True
         if not self._is_in_block and line.strip():
             for shown in self._reader.feed(line):
-                write = self._screen.out if shown.stream is Stream.STDOUT else self._screen.err
+                is_answer = self._is_agent and shown.stream is Stream.STDOUT
+                write = self._screen.out if is_answer else self._screen.err
                 write(safe(shown.text))
         if line == MARKER_END:
             self._is_in_block = False
@@ -105,7 +107,7 @@ class LogFollower:
                     await self._progress.wait()
 
     async def _when_started(self, pod: Manifest, container: str) -> None:
-        view = LogView(str(worker(self._task, "type") or ""), self._screen)
+        view = LogView(str(worker(self._task, "type") or ""), self._screen, container=container)
         meta = pod["metadata"]
         while True:
             try:

@@ -53,7 +53,7 @@ def _in_cluster(environ: Mapping[str, str], folder: Path) -> ClusterAccess:
     if not host or not port:
         raise UserError(
             "No cluster is configured: there is no --kubeconfig, KUBECONFIG, ~/.kube/config or service account; "
-            "name a kubeconfig with --kubeconfig, or run without a cluster with --local"
+            "name a kubeconfig with --kubeconfig, start a cluster with 'kelos up', or use 'kelos run --local'"
         )
     namespace = folder / "namespace"
     access = ClusterAccess(

@@ -1,4 +1,7 @@
-"""`python -m kelos.install.generate [--check]`: write every generated file below a folder, or name the stale ones."""
+"""`python -m kelos.install.generate [--check]`: write every generated file below a folder, or name the stale ones.
+
+With `--crds` the definitions go to stdout instead, for `kubectl apply -f -`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,17 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 from kelos.install import templates
 
 Generator = Callable[[], Iterable[tuple[str, str]]]
 
-GENERATORS: tuple[Generator, ...] = (templates.crd_templates,)
-"""Each yields (path below the root, content). A new kind of generated file is a new line here."""
+GENERATORS: tuple[Generator | str, ...] = (templates.crd_templates, "kelos.cli.reference:pages")
+"""Each yields (path below the root, content). A new kind of generated file is a new line here.
+
+What stands above this package is named and looked up when it runs: imports point down.
+"""
 
 OWNED_FOLDERS = (templates.FOLDER,)
 """Folders with nothing but generated files: what nobody generates any more is removed."""
@@ -23,7 +30,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m kelos.install.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is stale")
     parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
+    parser.add_argument("--crds", action="store_true", help="print the definitions and write nothing")
     options = parser.parse_args(arguments)
+    if options.crds:
+        sys.stdout.write(templates.crd_documents())
+        return 0
     stale = tuple(stale_files(options.root))
     if options.check:
         for path, _ in stale:
@@ -37,7 +48,7 @@ def main(arguments: list[str]) -> int:
 
 def stale_files(root: Path) -> Iterator[tuple[str, str | None]]:
     """Every file that differs from what is generated, with its new content; None for one that should be gone."""
-    wanted = {path: content for generate in GENERATORS for path, content in generate()}
+    wanted = {path: content for generate in map(_generator, GENERATORS) for path, content in generate()}
     for path, content in wanted.items():
         if not (root / path).is_file() or (root / path).read_text("utf-8") != content:
             yield path, content
@@ -45,6 +56,11 @@ def stale_files(root: Path) -> Iterator[tuple[str, str | None]]:
         for file in sorted((root / folder).glob("*")):
             if (path := f"{folder}/{file.name}") not in wanted:
                 yield path, None
+
+
+def _generator(known: Generator | str) -> Generator:
+    found: Generator = resolve_name(known) if isinstance(known, str) else known
+    return found
 
 
 def _put(path: Path, content: str | None) -> None:

@@ -25,6 +25,11 @@ def crd_templates() -> Iterator[tuple[str, str]]:
         yield f"{FOLDER}/{crd['spec']['names']['plural']}.yaml", crd_template(crd)
 
 
+def crd_documents() -> str:
+    """All definitions as one stream of YAML documents, for `kubectl apply -f -`."""
+    return yaml.dump_all(build_crds(), Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
+
+
 def crd_template(crd: Manifest) -> str:
     """One definition under the switches; Helm gives back exactly its text."""
     text = yaml.dump(crd, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)

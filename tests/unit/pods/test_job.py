@@ -273,3 +273,14 @@ class TestOverrides:
         assert len(built.job["metadata"]["name"]) <= 63
         assert len(built.job["metadata"]["labels"][names.LABEL_TASK]) <= 63
         assert "a" * 100 == built.job["metadata"]["annotations"][names.LABEL_TASK]
+
+
+@pytest.mark.parametrize(("repeats", "action"), [(True, "Ignore"), (False, "FailJob")])
+def test_a_lost_pod_is_replaced_only_where_there_are_other_nodes(repeats, action):
+    """On one machine a lost pod means that everything was lost: nothing runs a second time unasked."""
+    settings = Settings(repeats_disrupted=repeats)
+    task = make.task()
+    job = build_job(JobRequest(task=task, prompt=task.spec.prompt, settings=settings)).job
+    first, *_ = job["spec"]["podFailurePolicy"]["rules"]
+
+    assert (action, "DisruptionTarget") == (first["action"], first["onPodConditions"][0]["type"])
