@@ -12,7 +12,6 @@ from pathlib import Path
 
 from kelos.api.kinds import Manifest
 from kelos.local.jobs.node.board import Board
-from kelos.local.jobs.node.folder import PodFolder
 from kelos.local.jobs.node.launch import ImageUnknown, build_launch
 from kelos.local.jobs.node.stop import Stop, either
 from kelos.local.jobs.node.surroundings import Surroundings
@@ -26,6 +25,7 @@ from kelos.local.jobs.pod.termination import (
     reason_of,
 )
 from kelos.local.jobs.process.processes import ContainerProcess, Exit, Launch, StartError
+from kelos.local.jobs.storage.folder import PodFolder
 
 CANNOT_START = 128
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kelos.api.kinds import Manifest
-from kelos.local.jobs.node.folder import PodFolder
-from kelos.local.jobs.node.sources import read_sources
 from kelos.local.jobs.node.surroundings import Surroundings
-from kelos.local.jobs.node.volumes import mount
 from kelos.local.jobs.pod.environment import build_environment, expand_words
 from kelos.local.jobs.pod.mounts import Mounts
 from kelos.local.jobs.process.processes import Launch
+from kelos.local.jobs.storage.folder import PodFolder
+from kelos.local.jobs.storage.sources import read_sources
+from kelos.local.jobs.storage.volumes import mount
 
 
 class ImageUnknown(Exception):

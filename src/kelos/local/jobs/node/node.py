@@ -15,7 +15,6 @@ from kelos.cluster.watch import Cache
 from kelos.errors import AlreadyExists, ClusterError
 from kelos.local.jobs.events import Recorder
 from kelos.local.jobs.moments import Clock, utc_now
-from kelos.local.jobs.node.folder import NodeFolder
 from kelos.local.jobs.node.images import ImageCommands
 from kelos.local.jobs.node.line import FULL, Line, arrival_order
 from kelos.local.jobs.node.lost import lost_status, never_scheduled_status
@@ -24,6 +23,7 @@ from kelos.local.jobs.node.worker import PodWorker, remove
 from kelos.local.jobs.pod.conditions import Condition, with_transitions
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.settings import NodeSettings
+from kelos.local.jobs.storage.folder import NodeFolder
 
 log = logging.getLogger(__name__)
 

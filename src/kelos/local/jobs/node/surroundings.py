@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from kelos.cluster.protocol import Cluster
 from kelos.local.jobs.events import Recorder
 from kelos.local.jobs.moments import Clock
-from kelos.local.jobs.node.folder import NodeFolder
 from kelos.local.jobs.node.images import ImageCommands
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.settings import NodeSettings
+from kelos.local.jobs.storage.folder import NodeFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

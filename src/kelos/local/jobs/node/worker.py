@@ -14,13 +14,13 @@ from kelos.api.kinds import NODE, POD, Kind, Manifest
 from kelos.errors import ClusterError, NotFound
 from kelos.local.jobs.node.board import Board
 from kelos.local.jobs.node.container import ContainerLife
-from kelos.local.jobs.node.sources import read_sources
 from kelos.local.jobs.node.stop import Stop, either
 from kelos.local.jobs.node.surroundings import Surroundings
-from kelos.local.jobs.node.volumes import make_volumes, refresh_files, refused_volume
 from kelos.local.jobs.pod.files import has_files
 from kelos.local.jobs.pod.states import ConfigError, Ended, Role, role_of
 from kelos.local.jobs.pod.status import Verdict
+from kelos.local.jobs.storage.sources import read_sources
+from kelos.local.jobs.storage.volumes import make_volumes, refresh_files, refused_volume
 
 BINDING = Kind(version="v1", kind="Binding", plural="bindings")
 """Assigns a pod to a node; only this kind may."""

@@ -9,13 +9,13 @@ from pathlib import Path
 from kelos.api.kinds import PVC, Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.errors import ClusterError, NotFound
-from kelos.local.jobs.node.atomic import write_files
-from kelos.local.jobs.node.folder import NodeFolder, PodFolder
 from kelos.local.jobs.pod.expansion import expand
 from kelos.local.jobs.pod.files import has_files, safe_path, volume_files
 from kelos.local.jobs.pod.mounts import Mounts, mount_point
 from kelos.local.jobs.pod.references import Sources
 from kelos.local.jobs.pod.states import ConfigError
+from kelos.local.jobs.storage.atomic import write_files
+from kelos.local.jobs.storage.folder import NodeFolder, PodFolder
 
 OFFERED = ("emptyDir", "secret", "configMap", "downwardAPI", "projected", "persistentVolumeClaim")
 
