@@ -60,6 +60,14 @@ def copy_folder(source: Path, target: Path) -> None:
             (target / entry.name).chmod(0o755 if is_program else 0o644)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all it holds; what is not there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def mounted_files(root: Path) -> Iterator[tuple[str, Path]]:
     """Files of a mounted Secret by relative path. The kubelet keeps the real ones below names that begin with `..`."""
     for folder, folders, names in os.walk(root, followlinks=True):

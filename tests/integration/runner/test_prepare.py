@@ -259,6 +259,74 @@ def test_hooks_of_a_persistent_checkout_do_not_run(open_host, pod):
     assert not (pod.root / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("filter.x.smudge", "{program}; cat"),
+        ("core.askPass", "{program}"),
+        ("core.alternateRefsCommand", "{program}"),
+        ("credential.http://{host}.helper", "!{program}"),
+        ("core.sshCommand", "{program}"),
+        ("core.fsmonitor", "{program}"),
+        ("include.path", "{root}/more"),
+    ],
+    ids=lambda setting: setting[0],
+)
+def test_settings_of_a_persistent_checkout_run_nothing(host, pod, setting):
+    """An earlier agent may have written them; the preparing container holds the next Task's secrets."""
+    pod.give_token(host.password)
+    assert 0 == pod.prepare(KELOS_REPO=host.url("team/app")).exit_code
+    places = {"program": f"touch {pod.root}/ran", "root": str(pod.root), "host": host.host}
+    (pod.root / "more").write_text(f'[filter "x"]\n\tsmudge = "{places["program"]}; cat"\n')
+    name, value = (text.format(**places) for text in setting)
+    git("config", "--local", name, value, cwd=pod.checkout)
+    (pod.checkout / ".git/info").mkdir(exist_ok=True)
+    (pod.checkout / ".git/info/attributes").write_text("* filter=x\n")
+    (pod.checkout / "README.md").unlink()
+
+    assert 0 == pod.prepare(KELOS_REPO=host.url("team/app"), KELOS_BRANCH="x").exit_code
+    assert not (pod.root / "ran").exists()
+    assert "" == git("status", "--porcelain", cwd=pod.checkout)
+
+
+def test_a_persistent_checkout_still_knows_where_to_push(open_host, work, pod):
+    """Its settings are made anew, and the agent's plain `git push` needs the upstream of its branch."""
+    for _ in range(2):
+        pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    assert "origin/main" == git("rev-parse", "--abbrev-ref", "@{upstream}", cwd=pod.checkout)
+
+
+@pytest.mark.parametrize("wanted", ["", "1"])
+def test_submodules_of_a_persistent_checkout_are_made_anew(open_host, work, pod, wanted):
+    """Each has settings of its own, in which an earlier agent may have left a program."""
+    open_host.create("team/part")
+    git("submodule", "--quiet", "add", open_host.url("team/part"), "part", cwd=work)
+    git("commit", "--quiet", "-m", "part", cwd=work)
+    git("push", "--quiet", "origin", "main", cwd=work)
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_SUBMODULES="1")
+    git("config", "filter.x.smudge", f"touch {pod.root}/ran; cat", cwd=pod.checkout / "part")
+    attributes = pod.checkout / ".git/modules/part/info/attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text("* filter=x\n")
+    git("config", "submodule.part.update", f"!touch {pod.root}/ran", cwd=pod.checkout)
+    (pod.checkout / "part/README.md").unlink()
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_SUBMODULES=wanted).exit_code
+    assert not (pod.root / "ran").exists()
+    assert bool(wanted) == (pod.checkout / "part/README.md").exists()
+    assert "" == git("status", "--porcelain", cwd=pod.checkout)
+
+
+def test_a_repository_that_is_a_link_is_no_checkout(open_host, pod):
+    """What is removed and written in it would be removed and written elsewhere."""
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    (pod.checkout / ".git").rename(pod.root / "elsewhere")
+    (pod.checkout / ".git").symlink_to(pod.root / "elsewhere")
+
+    assert Reason.CLONE_FAILED is pod.prepare(KELOS_REPO=open_host.url("team/app")).outcome.reason
+
+
 def test_without_a_workspace_there_is_nothing_to_clone(pod):
     """A Task may have plugins only."""
     ran = pod.prepare()

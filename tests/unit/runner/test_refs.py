@@ -48,3 +48,13 @@ def test_a_detached_head_is_a_commit():
 
 def test_a_default_branch_that_does_not_exist_is_no_choice():
     assert choose("", read_listing(f"ref: refs/heads/gone\tHEAD\n{HASH}\trefs/heads/x\n")) is None
+
+
+@pytest.mark.parametrize("name", ["-x", "--pathspec-from-file=/etc/passwd", "a..b", "a b", "HEAD"])
+def test_a_branch_that_git_would_not_make_is_not_there(name):
+    """The server may send any name, and it would stand where git reads options."""
+    listing = read_listing(f"ref: refs/heads/{name}\tHEAD\n{'1' * 40}\tHEAD\n{'1' * 40}\trefs/heads/{name}\n")
+
+    assert not listing.has_branch(name)
+    assert RefKind.COMMIT is choose("", listing).kind
+    assert choose(f"refs/heads/{name}", listing) is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kelos.api.reasons import Reason
 from kelos.runner.failure import Failure
+from kelos.runner.files import remove
 from kelos.runner.git import Result, git
 from kelos.runner.preparation.complaints import complaint
 from kelos.runner.preparation.helper import helper_settings
@@ -18,9 +19,12 @@ from kelos.runner.preparation.refs import Choice, Listing, RefKind, choose, read
 from kelos.runner.preparation.request import PrepareRequest
 
 FETCH_SECONDS = 3600.0
+SUBMODULE = "160000 "  # how git lists one
 LOCAL_SECONDS = 600.0
 # A transfer that stands still for two minutes is over.
 STALLED = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=120")
+# What makes git run programs or read elsewhere. An earlier agent may have written it; all we need is made anew.
+POWERS = ("config", "config.worktree", "commondir", "hooks", "modules", "info/attributes", "info/grafts")
 LOCKS = ("index.lock", "HEAD.lock", "config.lock", "shallow.lock", "packed-refs.lock")
 
 
@@ -48,16 +52,19 @@ class Checkout:
     def open(self) -> bool:
         """Make the repository; True when it was not there yet."""
         folder = Path(self._folder)
-        is_new = not (folder / ".git").is_dir()
+        inside = folder / ".git"
+        is_new = inside.is_symlink() or not inside.is_dir()
         if is_new and folder.is_dir() and any(folder.iterdir()):
             raise Failure(
                 Reason.CLONE_FAILED, f"Folder '{folder}' is not empty and holds no checkout; empty the volume"
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not is_new:
-            for name in LOCKS:  # of a run that was killed; nobody else works here
-                (folder / ".git" / name).unlink(missing_ok=True)
+            for name in (*LOCKS, *POWERS):  # locks are of a run that was killed; nobody else works here
+                remove(inside / name)
         self._result(git("init", "--quiet", "--", self._folder, seconds=LOCAL_SECONDS), "making the checkout")
+        if not is_new:
+            self._forget_submodules()
         return is_new
 
     def configure(self) -> None:
@@ -128,6 +135,7 @@ class Checkout:
     def complete(self) -> None:
         """Submodules and large files, when the Workspace asks for them."""
         if self._request.submodules:
+            self._forget_submodules()
             result = self._git(
                 "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", seconds=FETCH_SECONDS
             )
@@ -142,12 +150,21 @@ class Checkout:
             self._must("lfs", "install", "--local", "--skip-repo")
             self._result(self._git("lfs", "pull", seconds=FETCH_SECONDS), "fetching large files")
 
+    def _forget_submodules(self) -> None:
+        """Empty their folders: each has a configuration of its own, which an earlier agent may have written."""
+        root = Path(os.path.realpath(self._folder))
+        listed = self._git("ls-files", "--stage", "-z").out.split("\0")
+        for path in (entry.partition("\t")[2] for entry in listed if entry.startswith(SUBMODULE)):
+            if root in Path(os.path.realpath((root / path).parent)).joinpath("x").parents:
+                remove(root / path)
+
     def _follow_origin(self, branch: str) -> None:
         remote = f"refs/remotes/origin/{branch}"
         if not self._has(f"refs/heads/{branch}"):
             self._must("checkout", "--quiet", "--force", "-b", branch, "--track", remote)
             return
         self._must("checkout", "--quiet", "--force", branch, "--")
+        self._must("branch", "--quiet", f"--set-upstream-to={remote}", branch)
         if not self._git("merge", "--quiet", "--ff-only", remote).is_good:
             raise Failure(
                 Reason.CLONE_FAILED,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from kelos.api.checks import is_branch_name
+
 _FULL_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHORT_HASH = re.compile(r"[0-9a-f]{7,39}")
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
@@ -64,16 +66,21 @@ class Choice:
 
 
 def read_listing(text: str) -> Listing:
-    """The output of `git ls-remote --symref`."""
+    """The output of `git ls-remote --symref`. Branches whose names git itself would not make are left out."""
     refs: dict[str, str] = {}
     default = ""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         value, _, name = line.partition("\t")
         if value.startswith("ref: ") and name == "HEAD":
             default = value[len("ref: ") :].removeprefix(_HEADS)
-        elif name and not name.endswith("^{}"):
+        elif name and not name.endswith("^{}") and _is_plain(name):
             refs[name] = value
     return Listing(refs=refs, default_branch=default)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it cannot be taken for an option or a pattern; the server may send any name."""
+    return is_branch_name(name.removeprefix(_HEADS)) if name.startswith(_HEADS) else True
 
 
 def choose(ref: str, listing: Listing) -> Choice | None:
