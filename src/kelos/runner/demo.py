@@ -89,7 +89,11 @@ def _change(command: Command) -> None:
         _git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
     else:
         path = Path(check_path(command.path))
-        before = path.read_bytes() if command.verb == "append" and path.is_file() else b""
+        before = b""
+        if command.verb == "append" and path.is_file():
+            if not path.resolve().is_relative_to(Path.cwd()):
+                raise UserError(f"'{command.path}' is a link that leads out of the checkout")
+            before = path.read_bytes()
         write_inside(Path.cwd(), command.path, before + command.text.encode("utf-8", "surrogateescape") + b"\n")
 
 

@@ -13,7 +13,7 @@ ALLOWED_PROTOCOLS = "http:https:git:ssh"
 NO_PROGRAMS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 TIMED_OUT = 124
 
-_USER_INFO = re.compile(r"(?<=://)[^/\s@]+@")
+_USER_INFO = re.compile(r"(?<=://)[^/\s]+@")  # up to the last @: a password may hold one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,9 @@ class Result:
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
     """The environment for git: English, no questions, no helpers of others, no odd transports."""
-    kept = {name: value for name, value in base.items() if name not in ("GIT_ASKPASS", "SSH_ASKPASS", "GIT_DIR")}
+    kept = {name: value for name, value in base.items() if name != "GIT_DIR"}
     kept |= {
+        "GIT_ASKPASS": "",  # set and empty: the checkout's own core.askPass would run otherwise
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": ALLOWED_PROTOCOLS,

@@ -44,8 +44,10 @@ def write_document(outcome: Outcome, path: str) -> None:
     if not path:
         return
     try:
-        # The kubelet mounts this file by itself, so there is no renaming over it.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        # The kubelet mounts this file by itself, so there is no renaming over it. An agent may have put a link or a
+        # pipe in its place: the one is not followed, the other not waited for.
+        how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path, how, 0o644)
         try:
             os.write(descriptor, encode_document(outcome))
         finally:

@@ -100,3 +100,16 @@ def test_without_a_workspace_it_still_talks(pod):
     ran = pod.launch()
 
     assert (GitFacts(), "hello") == (ran.outcome.git, ran.outcome.response)
+
+
+def test_a_link_of_the_repository_leads_nowhere(open_host, pod):
+    """`append` would read what it points to into the checkout, and `push` would publish it."""
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    (pod.root / "secret").write_text("s3cr3t")
+    (pod.checkout / "link").symlink_to(pod.root / "secret")
+
+    ran = pod.launch("append link: x")
+
+    assert Reason.AGENT_ERROR is ran.outcome.reason
+    assert "'link' is a link that leads out of the checkout" in ran.outcome.message
+    assert (pod.checkout / "link").is_symlink()

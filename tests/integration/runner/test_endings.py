@@ -263,3 +263,33 @@ def test_an_outcome_is_told_before_others_are_asked(open_host, pod):
             ran = pod.finish(process)
 
     assert ("done", "x") == (ran.outcome.response, ran.outcome.git.branch)
+
+
+def test_what_the_checkout_starts_after_the_run_is_ended(host, pod):
+    """Asking origin obeys the checkout's settings, which are the agent's work by then: it could outlive its end."""
+    pod.give_token(host.password)
+    pod.prepare(KELOS_REPO=host.url("team/app"), KELOS_BRANCH="x")
+    program = pod.root / "bin" / "helper"
+    program.write_text(f"#!/bin/sh\nsetsid sleep 300 > /dev/null 2>&1 < /dev/null &\necho $! > {pod.root}/pids\n")
+    program.chmod(0o755)
+    git("config", "--replace-all", "credential.helper", f"!{program}", cwd=pod.checkout)
+
+    assert 0 == pod.launch("say x").exit_code
+    assert [False] == [is_alive(pid) for pid in pids(pod)]
+
+
+@pytest.mark.parametrize("trap", ["link", "pipe"])
+def test_a_trap_at_the_place_of_the_outcome(pod, trap):
+    """The agent may put something else there: it is neither followed nor waited for."""
+    precious = pod.root / "precious"
+    precious.write_text("mine")
+    pod.agent_type = "claude-code"
+    make = f"os.symlink({str(precious)!r}, log)" if trap == "link" else "os.mkfifo(log)"
+    pod.give_program("claude", f"import os\nlog = {str(pod.log)!r}\nif os.path.lexists(log): os.unlink(log)\n{make}\n")
+    pod.checkout.mkdir()
+
+    process = pod.start("x")
+    process.communicate(timeout=30)
+
+    assert 0 != process.returncode
+    assert "mine" == precious.read_text()

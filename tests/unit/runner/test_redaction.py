@@ -1,5 +1,7 @@
 """What must not leave the container in our own words."""
 
+from kelos.agents.sentences import one_line
+from kelos.runner.git import without_user_info
 from kelos.runner.redaction import known_secrets, redact
 
 
@@ -39,3 +41,11 @@ def test_the_token_in_the_file_counts(tmp_path):
     path.write_text("tok-from-file\n")
 
     assert "***" == redact("tok-from-file", known_secrets({"KELOS_GITHUB_TOKEN_FILE": str(path)}))
+
+
+def test_a_password_in_an_address_is_hidden_whole():
+    """git takes everything up to the last `@` before the path for the user."""
+    assert "fatal: 'https://example.com/a@b' failed" == without_user_info(
+        "fatal: 'https://me:p@ss@word@example.com/a@b' failed"
+    )
+    assert "p@ss" not in one_line("cannot read https://me:p@ss@example.com/x")

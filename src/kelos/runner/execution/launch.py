@@ -15,7 +15,7 @@ from kelos.errors import UserError
 from kelos.runner.execution.agent_run import Because, Clock, Ended, Inbox, run_agent, run_setup
 from kelos.runner.execution.git_facts import add_remote_facts, read_local_facts
 from kelos.runner.execution.judgement import judge
-from kelos.runner.execution.processes import adopt_orphans
+from kelos.runner.execution.processes import adopt_orphans, end_descendants
 from kelos.runner.execution.request import CONSUMED, LaunchRequest, read_request
 from kelos.runner.failure import Failure
 from kelos.runner.files import copy, write_config
@@ -76,7 +76,11 @@ def _run(request: LaunchRequest, inbox: Inbox, tell: Callable[[Outcome], None]) 
         return outcome
     # Asking others takes its time: should somebody end us meanwhile, this much is known.
     tell(outcome)
-    return replace(outcome, git=add_remote_facts(facts, request.workdir, upstream=request.upstream))
+    facts = add_remote_facts(facts, request.workdir, upstream=request.upstream)
+    # Credential helpers and transports are what the agent made of the checkout's configuration: nothing that they
+    # started may still be there when the outcome is written.
+    end_descendants()
+    return replace(outcome, git=facts)
 
 
 def _configure(request: LaunchRequest) -> Setup:

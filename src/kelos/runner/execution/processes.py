@@ -42,11 +42,16 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
 def end_everything(process: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the group and every other process below us."""
     signal_group(process, signal.SIGKILL)
+    end_descendants(but_not=process.pid)
+
+
+def end_descendants(*, but_not: int | None = None) -> None:
+    """Kill every process below us; the one that is waited for elsewhere is left to its waiter."""
     deadline = time.monotonic() + GONE_WITHIN_SECONDS
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         for pid in left:
             _kill(pid)
-            if pid != process.pid:  # that one is waited for elsewhere
+            if pid != but_not:
                 _reap(pid)
         time.sleep(LOOK_AGAIN_SECONDS)
 
