@@ -76,16 +76,10 @@ def test_the_plane_knows_nothing_of_the_workflow(job: Job, kubernetes: FakeKuber
     kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
     script = Path(job.env["KELOS_PYTHON"])
     script.write_text(script.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\nenv > {job.folder / 'env'}\n"))
-    job.env |= {
-        name: "s3cr3t"
-        for name in (
-            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-            "GITHUB_TOKEN",
-            "AWS_SECRET_ACCESS_KEY",
-            "ANTHROPIC_API_KEY",
-            "NPM_AUTH",
-        )
-    }
+    job.env |= dict.fromkeys(
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "ANTHROPIC_API_KEY", "NPM_AUTH"),
+        "s3cr3t",
+    )
 
     job.use(with_=BASIC)
 
