@@ -30,6 +30,7 @@ class Limits:
     wait_seconds: float
     began_at: float
     counts_patience: bool = False
+    _created_at: float | None = None
     _counting_since: float | None = None
     _has_status: bool = False
     _told_at: float = 0.0
@@ -37,6 +38,10 @@ class Limits:
     def __post_init__(self) -> None:
         self._counting_since = self.began_at
         self._told_at = self.began_at
+
+    def created(self, now: float) -> None:
+        """The cluster has the Task: from now on somebody there should take it up."""
+        self._created_at = now
 
     def saw(self, task: Manifest, now: float) -> None:
         """Waiting for other Tasks, for the branch or for a free place stops the clock and winds it back."""
@@ -52,7 +57,7 @@ class Limits:
 
     def overdue(self, now: float) -> ClientReason | None:
         """The limit that has passed, if any."""
-        if not self._has_status and now >= self.began_at + UNRESPONSIVE_SECONDS:
+        if now >= self._taken_up_until():
             return ClientReason.CONTROLLER_UNRESPONSIVE
         if now >= self._wait_until():
             return ClientReason.WAIT_TIMEOUT
@@ -63,10 +68,14 @@ class Limits:
 
     def seconds_to_next(self, now: float) -> float:
         """How long nothing needs to be looked at."""
-        moments = [self._told_at + HEARTBEAT_SECONDS, self._wait_until()]
-        if not self._has_status:
-            moments.append(self.began_at + UNRESPONSIVE_SECONDS)
+        moments = (self._told_at + HEARTBEAT_SECONDS, self._wait_until(), self._taken_up_until())
         return max(0.0, min(moments) - now)
+
+    def _taken_up_until(self) -> float:
+        """A server that does not answer is another matter, and borne for as long as the lease."""
+        if self._created_at is None or self._has_status:
+            return float("inf")
+        return self._created_at + UNRESPONSIVE_SECONDS
 
     def _wait_until(self) -> float:
         return float("inf") if self._counting_since is None else self._counting_since + self.wait_seconds

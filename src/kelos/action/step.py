@@ -147,6 +147,7 @@ class Step:
 
     def _identify(self, task: Manifest, is_new: bool) -> None:
         self.task, self.created = task, is_new
+        self._limits.created(self._around.clock())
         self._hold.identify(task)
         self._around.started(task, is_new)
 

@@ -183,7 +183,7 @@ def _not_found(text: str, namespace: str, server: str) -> Ending:
         message = f"Namespace '{namespace}' does not exist on {server}: create it, or set the input `namespace`"
         return client_ending(ClientReason.INVALID_INPUT, message)
     message = (
-        f"{server} does not know {TASK.plural}.{TASK.group} {TASK.version}: install Kelos there with `kelos install`"
+        f"{server} does not know {TASK.plural}.{TASK.group} {TASK.version}: install Kelos there, as its README says"
     )
     return client_ending(ClientReason.API_ERROR, message)
 

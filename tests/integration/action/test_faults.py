@@ -121,7 +121,7 @@ def test_another_task_of_the_same_name_is_not_ours(job: Job, kubernetes: FakeKub
             Fault("^POST", status=404, reason="NotFound", message="the server could not find the requested resource"),
             3,
             "api-error",
-            "does not know tasks.kelos.dev v1alpha2: install Kelos there with `kelos install`",
+            "does not know tasks.kelos.dev v1alpha2: install Kelos there, as its README says",
         ),
         (
             Fault(

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,6 +110,13 @@ def sentence_has(text: str, *words: str) -> bool:
     missing = [word for word in words if word not in text]
     assert [] == missing, f"not said: {missing}, in:\n{text}"
     return True
+
+
+def all_at_once(calls: Mapping[str, Callable[[], Done]], together: int = 6) -> dict[str, Done]:
+    """Every call's result; they run beside each other, because most of each is waiting."""
+    with ThreadPoolExecutor(max_workers=together) as pool:
+        running = {name: pool.submit(call) for name, call in calls.items()}
+        return {name: future.result() for name, future in running.items()}
 
 
 def _text(data: bytes) -> str:

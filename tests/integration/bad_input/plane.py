@@ -7,7 +7,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from kelos.api.kinds import AGENT_CONFIG, EVENT, JOB, POD, SECRET, TASK, WORKSPA
 from realcluster.client import Api, connect
 from realcluster.waiting import wait_for
 
-from .doors import Done, Doors
+from .doors import Doors
 
 NAMESPACE = "default"
 SLOTS = 6
@@ -164,10 +163,3 @@ def submit(plane: Plane, name: str, *, prompt: str = "say hello", inputs: Mappin
         file.write(task_file(name, prompt=prompt, **spec).encode())
         file.flush()
         return plane.doors.action(task_file=Path(file.name).name, **(inputs or {}))
-
-
-def all_at_once(calls: Mapping[str, Any]) -> dict[str, Done]:
-    """Every call's result; they run beside each other, because most of each is waiting."""
-    with ThreadPoolExecutor(max_workers=SLOTS) as pool:
-        running = {name: pool.submit(call) for name, call in calls.items()}
-        return {name: future.result() for name, future in running.items()}

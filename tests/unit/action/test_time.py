@@ -105,9 +105,15 @@ def running(reason: str = "", phase: str = "Running") -> dict:
 def test_a_task_nobody_takes_up_is_noticed_after_a_minute():
     """The controller is down; without this the step would wait for an hour and a half."""
     limits = Limits(wait_seconds=600, began_at=0)
-    limits.saw({"metadata": {"name": "t"}, "spec": {}}, 1)
+    limits.created(30)
+    limits.saw({"metadata": {"name": "t"}, "spec": {}}, 31)
 
-    assert (None, ClientReason.CONTROLLER_UNRESPONSIVE) == (limits.overdue(59), limits.overdue(60))
+    assert (None, ClientReason.CONTROLLER_UNRESPONSIVE) == (limits.overdue(89), limits.overdue(90))
+
+
+def test_a_server_that_does_not_answer_is_no_controller_that_does_not_work():
+    """As long as the Task is not submitted, the outage has a limit of its own and ends with what it is."""
+    assert Limits(wait_seconds=600, began_at=0).overdue(599) is None
 
 
 def test_any_status_shows_that_somebody_is_there():
