@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kelos.api.names import MARKER_END, MARKER_START
 from kelos.api.outcome import RESPONSE_LIMIT_BYTES, GitFacts, Outcome
@@ -12,7 +12,11 @@ from kelos.outputs.results import results_of
 
 LINES_LIMIT = 200
 LINE_LIMIT = 4096
+STORED_LIMIT_BYTES = 128 * 1024
+"""What all lines but the response may cost in a status, which holds them twice and must stay below 1.5 MiB."""
 RESPONSE_LINE_LIMIT = RESPONSE_LIMIT_BYTES * 4 // 3 + 100
+
+RESPONSE = "response: "
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -64,7 +68,7 @@ def parse_markers(log: str) -> tuple[str, ...]:
     if start < 0:
         return ()
     found = (_CONTROL.sub("", line).strip() for line in lines[start + 1 : end])
-    return tuple(_limited(line) for line in found if line)[:LINES_LIMIT]
+    return tuple(_storable(_limited(line) for line in found if line))[:LINES_LIMIT]
 
 
 def read_log(log: str) -> Outcome | None:
@@ -93,9 +97,19 @@ def read_log(log: str) -> Outcome | None:
     )
 
 
+def _storable(lines: Iterable[str]) -> Iterator[str]:
+    """Lines from the first on, without those for which no room is left: a status over the limit is never written."""
+    room = STORED_LIMIT_BYTES
+    for line in lines:
+        cost = 0 if line.startswith(RESPONSE) else values.stored_size(line)
+        if cost <= room:
+            room -= cost
+            yield line
+
+
 def _last(lines: list[str], marker: str, before: int) -> int:
     return next((i for i in range(before - 1, -1, -1) if lines[i] == marker), -1)
 
 
 def _limited(line: str) -> str:
-    return line[: RESPONSE_LINE_LIMIT if line.startswith("response: ") else LINE_LIMIT]
+    return line[: RESPONSE_LINE_LIMIT if line.startswith(RESPONSE) else LINE_LIMIT]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Phase
+from kelos.outputs.values import stored_size
 from kelos.tasks.view import TaskView
 
 KEPT_LIMIT_BYTES = 384 * 1024
@@ -26,7 +27,7 @@ class Remembered:
     def size_bytes(self) -> int:
         """About what this costs in a stored status."""
         texts = (self.name, self.uid, *self.outputs, *self.results.keys(), *self.results.values())
-        return sum(len(text.encode()) + 8 for text in texts)
+        return sum(stored_size(text) + 8 for text in texts)
 
     def as_status(self) -> Manifest:
         return {

@@ -1,6 +1,7 @@
 """The marker block: the reference's vectors, and that nobody else can write ours."""
 
 import base64
+import json
 
 import pytest
 
@@ -103,6 +104,21 @@ def test_a_foreign_block_without_measure_is_bounded():
     assert 200 == len(read.lines)
     assert 4096 == len(other.lines[0])
     assert len(other.lines[1]) < 90_000
+
+
+@pytest.mark.parametrize("letter", ["x", "ä", "😀", "<", '"', "\\"])
+def test_the_lines_of_any_image_fit_into_a_status(letter):
+    """They stand there twice, as outputs and as results; past 1.5 MiB no write would succeed and no Task end."""
+    many = "".join(f"key{i}: {letter * 4000}\n" for i in range(200))
+    said = base64.b64encode(b"x" * 64 * 1024).decode()
+
+    lines = read_log(f"{S}\nbranch: main\n{many}commit: {COMMIT}\nresponse: {said}\n{E}\n").lines
+
+    stored = json.dumps({"outputs": lines[:-1], "results": results_of(lines)}, ensure_ascii=False)
+    for seen, written in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        stored = stored.replace(seen, written)
+    assert len(stored.encode()) < 384 * 1024
+    assert {"branch": "main", "commit": COMMIT, "response": said}.items() <= results_of(lines).items()
 
 
 def test_values_that_are_not_what_they_say_are_no_facts():
