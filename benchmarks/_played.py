@@ -12,10 +12,10 @@ from kelos.api.kinds import POD, Manifest
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.watch import Cache
-from kelos.errors import ClusterError
 from kelos.outputs.document import encode_document
 
-AT_ONCE = 64
+AT_ONCE = 8
+"""Requests in flight, like those of a few kubelets."""
 AGENT_SECONDS = 0.5
 """Long enough for the controller to see the agent run, as it would with a real one."""
 OUTCOME = Outcome(
@@ -29,46 +29,45 @@ OUTCOME = Outcome(
 
 
 class PlayedNode:
-    """Runs every pod of a Task as soon as it is let."""
+    """Starts the pod of every Task at once; its agent takes half a second, or runs until it is released."""
 
     def __init__(self, cluster: Cluster, pods: Cache) -> None:
         self.ended: dict[str, float] = {}
         """When the agent of each Job ended, by the Job's name."""
         self._cluster = cluster
-        self._may_run = asyncio.Event()
+        self._may_end = asyncio.Event()
+        self._may_end.set()
+        self._requests = asyncio.Semaphore(AT_ONCE)
         self._waiting: asyncio.Queue[Manifest] = asyncio.Queue()
         pods.subscribe(self._on_change)
 
     def hold(self) -> None:
-        """Leave pods Pending."""
-        self._may_run.clear()
+        """Agents that start from now on run until `release`."""
+        self._may_end.clear()
 
     def release(self) -> None:
-        """Run what is Pending and what comes."""
-        self._may_run.set()
+        self._may_end.set()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(self._work())
+            while True:
+                group.create_task(self._play(await self._waiting.get()))
 
     def _on_change(self, old: Manifest | None, new: Manifest | None) -> None:
         if old is None and new is not None and names.LABEL_TASK_UID in new["metadata"].get("labels", {}):
             self._waiting.put_nowait(new)
 
-    async def _work(self) -> None:
-        while True:
-            pod = await self._waiting.get()
-            await self._may_run.wait()
-            try:
-                await self._set_status(pod, "Running", {"running": {"startedAt": _now()}})
-                await asyncio.sleep(AGENT_SECONDS)
-                self.ended[pod["metadata"]["labels"]["job-name"]] = time.time()
-                over = {"exitCode": 0, "reason": "Completed", "startedAt": _now(), "finishedAt": _now()}
-                message = encode_document(OUTCOME).decode()
-                await self._set_status(pod, "Succeeded", {"terminated": {**over, "message": message}})
-            except ClusterError as error:
-                print(f"the played node could not run {pod['metadata']['name']}: {error}", flush=True)
+    async def _play(self, pod: Manifest) -> None:
+        started_at = _now()
+        async with self._requests:
+            await self._set_status(pod, "Running", {"running": {"startedAt": started_at}})
+        await asyncio.sleep(AGENT_SECONDS)
+        await self._may_end.wait()
+        over: dict[str, Any] = {"exitCode": 0, "reason": "Completed", "startedAt": started_at, "finishedAt": _now()}
+        over["message"] = encode_document(OUTCOME).decode()
+        async with self._requests:
+            self.ended[pod["metadata"]["labels"]["job-name"]] = time.time()
+            await self._set_status(pod, "Succeeded", {"terminated": over})
 
     async def _set_status(self, pod: Manifest, phase: str, state: dict[str, Any]) -> None:
         container = pod["spec"]["containers"][0]

@@ -7,7 +7,7 @@ import json
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,12 @@ async def counting_proxy(kubeconfig: Path, folder: Path) -> AsyncIterator[tuple[
             async with session.request(request.method, target, data=await request.read(), headers=headers) as answer:
                 if answer.status >= 400:
                     counts.refused[f"{name} {answer.status}"] += 1
-                if request.transport is None:
-                    return web.Response()  # the controller left
                 kept = {key: value for key, value in answer.headers.items() if key.lower() not in HOP_BY_HOP}
                 response = web.StreamResponse(status=answer.status, headers=kept)
-                await response.prepare(request)
-                async for chunk in answer.content.iter_any():
-                    await response.write(chunk)
+                with suppress(ConnectionError):  # the controller may leave at any time
+                    await response.prepare(request)
+                    async for chunk in answer.content.iter_any():
+                        await response.write(chunk)
                 return response
 
         app = web.Application(client_max_size=2**24)

@@ -1,4 +1,4 @@
-"""When things were first seen: Jobs made, Jobs complete, Tasks ended, pods let go."""
+"""When things were first seen: Jobs and pods made, Jobs complete, Tasks running and ended, pods let go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Sightings:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.job_made: dict[str, float] = {}
         self.job_complete: dict[str, float] = {}
+        self.task_runs: dict[str, float] = {}
         self.task_ended: dict[str, float] = {}
+        self.pod_made: dict[str, float] = {}
         self.pod_let_go: dict[str, float] = {}
         self.jobs = Cache(cluster, JOB, namespace)
         self.tasks = Cache(cluster, TASK, namespace)
@@ -55,13 +57,18 @@ class Sightings:
             self.job_complete.setdefault(name, now)
 
     def _on_task(self, task: Manifest) -> None:
-        if (task.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-            self.task_ended.setdefault(task["metadata"]["name"], time.time())
+        name, phase = task["metadata"]["name"], (task.get("status") or {}).get("phase")
+        if phase == "Running":
+            self.task_runs.setdefault(name, time.time())
+        if phase in ("Succeeded", "Failed"):
+            self.task_ended.setdefault(name, time.time())
 
     def _on_pod(self, pod: Manifest) -> None:
+        job = pod["metadata"]["labels"]["job-name"]
+        self.pod_made.setdefault(job, time.time())
         is_over = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
         if is_over and FINALIZER_OUTCOME not in (pod["metadata"].get("finalizers") or ()):
-            self.pod_let_go.setdefault(pod["metadata"]["labels"]["job-name"], time.time())
+            self.pod_let_go.setdefault(job, time.time())
 
 
 @asynccontextmanager

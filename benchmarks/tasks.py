@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from _controller import Controller, Used, running_controller
+from _controller import Controller, running_controller
+from _figures import print_counts, print_times, print_used
+from _manifests import NAMESPACE, demo_task, named, plain, secret, suspended, task
 from _played import PlayedNode
-from _proxy import Counts, counting_proxy
+from _proxy import counting_proxy
 from _servers import local_plane, local_server, real_server
 from _sightings import Sightings, sightings
 
@@ -29,7 +31,6 @@ from kelos.api.kinds import JOB, SECRET, TASK, Kind, Manifest
 from kelos.cluster.client import HttpCluster, connect
 from kelos.cluster.kubeconfig import load_access
 
-NAMESPACE = "default"
 AT_ONCE = 8
 """As many requests in flight as the controller has workers."""
 SETTLE_SECONDS = 2.0
@@ -81,8 +82,7 @@ async def measure_server(kubeconfig: Path, folder: Path, tasks: int, singles: in
                 await warm_up(scene, "w2", 1)
                 print_counts(f"start beside {len(scene.seen.tasks.list())} finished Tasks, and 1 Task", counts, 1)
                 counts.clear()
-                await create_tasks(scene, "counted", tasks)
-                await settled(scene, "counted", tasks)
+                await count_requests(scene, tasks)
                 print_counts(f"{tasks} Tasks", counts, tasks)
 
 
@@ -90,7 +90,6 @@ async def measure_server(kubeconfig: Path, folder: Path, tasks: int, singles: in
 async def staged(kubeconfig: Path) -> AsyncIterator[Scene]:
     async with await connect(load_access(kubeconfig=str(kubeconfig))) as cluster, sightings(cluster, NAMESPACE) as seen:
         node = PlayedNode(cluster, seen.pods)
-        node.release()
         playing = asyncio.create_task(node.run())
         yield Scene(cluster=cluster, seen=seen, node=node, kubeconfig=kubeconfig)
         playing.cancel()
@@ -128,33 +127,48 @@ async def burst_of_jobs(scene: Scene, job: Manifest, count: int) -> None:
     names = [f"loop-{number}" for number in range(count)]
     started = time.time()
     await in_flight(scene, JOB, [named(job, name) for name in names])
-    await scene.seen.all(scene.seen.job_made, names)
-    print(f"plain loop: {count} Jobs in {max(scene.seen.job_made[n] for n in names) - started:.1f} s", flush=True)
+    print(f"plain loop: {count} Jobs, {await all_made(scene, names, started)}", flush=True)
 
 
 async def burst_of_tasks(scene: Scene, controller: Controller, count: int) -> None:
-    """All at once: first nothing runs, then everything ends."""
+    """All at once: first every agent runs, then every agent ends."""
     seen = scene.seen
     scene.node.hold()
     before, started = controller.used(), time.time()
     await create_tasks(scene, "burst", count)
     posted = time.time()
     names = [f"burst-{number}" for number in range(count)]
-    await seen.all(seen.job_made, names)
-    made = max(seen.job_made[name] for name in names)
-    await asyncio.sleep(SETTLE_SECONDS)
-    print(f"{count} Tasks: POSTs took {posted - started:.1f} s, the last Job was there after {made - started:.1f} s")
-    print_used("  all Jobs made", before, controller.used(), count)
+    print(f"{count} Tasks, POSTs took {posted - started:.1f} s, {await all_made(scene, names, started)}")
+    await seen.all(seen.task_runs, names)
+    print(f"  the last Task said Running after {max(seen.task_runs[name] for name in names) - started:.1f} s")
+    print_used("  all agents run", before, controller.used(), count)
     released = time.time()
     scene.node.release()
     await settled(scene, "burst", count)
     ended = max(seen.task_ended[name] for name in names) - released
-    print(f"  agents run: {count} Tasks ended after {ended:.1f} s")
+    print(f"  agents end: the last Task ended after {ended:.1f} s")
     print_used("  all Tasks ended", before, controller.used(), count)
     await asyncio.sleep(3 * SETTLE_SECONDS)
     idle, later = controller.used(), 10.0
     await asyncio.sleep(later)
     print(f"  idle beside them: {(controller.used().cpu_seconds - idle.cpu_seconds) / later:.1%} of a core", flush=True)
+
+
+async def count_requests(scene: Scene, count: int) -> None:
+    """The whole life of Tasks whose every phase is seen."""
+    scene.node.hold()
+    await create_tasks(scene, "counted", count)
+    await scene.seen.all(scene.seen.task_runs, [f"counted-{number}" for number in range(count)])
+    scene.node.release()
+    await settled(scene, "counted", count)
+
+
+async def all_made(scene: Scene, names: Sequence[str], started: float) -> str:
+    """When the last Job and the last pod of these were there."""
+    seen = scene.seen
+    await seen.all(seen.pod_made, names)
+    jobs, pods = (max(made[name] for name in names) - started for made in (seen.job_made, seen.pod_made))
+    return f"the last Job was there after {jobs:.1f} s, the last pod after {pods:.1f} s"
 
 
 async def measure_plane(kubeconfig: Path, count: int) -> None:
@@ -163,18 +177,22 @@ async def measure_plane(kubeconfig: Path, count: int) -> None:
         await connect(load_access(kubeconfig=str(kubeconfig))) as cluster,
         sightings(cluster, NAMESPACE) as seen,
     ):
-        made, ended, complete = [], [], []
+        made, beside, ended, complete = [], [], [], []
         for number in range(count + 1):
             name, posted = f"real-{number}", time.time()
             await cluster.create(TASK, demo_task(name))
             await seen.all(seen.task_ended, [name])
             await seen.all(seen.job_complete, [name])
             end = await last_line_at(cluster, seen, name)
+            job, posted_at = named(suspended(seen.jobs.list()[0]), f"plain-{number}"), time.time()
+            await cluster.create(JOB, job)
+            await seen.all(seen.job_made, [f"plain-{number}"])
             if number:  # the first one warms the caches of the machine
                 made.append(seen.job_made[name] - posted)
+                beside.append(seen.job_made[f"plain-{number}"] - posted_at)
                 ended.append(seen.task_ended[name] - end)
                 complete.append(seen.job_complete[name] - end)
-        print_times("POST of a Task to its Job seen", made, made)
+        print_times("POST of a Task to its Job seen", made, beside)
         print_times("agent's last line to Task ended", ended, complete)
         print("    (beside: the same to the Job marked Complete)")
 
@@ -213,80 +231,6 @@ async def in_flight(scene: Scene, kind: Kind, manifests: Sequence[Manifest]) -> 
             await scene.cluster.create(kind, waiting.pop())
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-
-
-def task(name: str) -> Manifest:
-    spec = {
-        "type": "claude-code",
-        "prompt": "Fix the login page: it fails when the name has an umlaut. Add a test.",
-        "credentials": {"type": "api-key", "secretRef": {"name": "agent-key"}},
-    }
-    return {
-        "apiVersion": TASK.api_version,
-        "kind": TASK.kind,
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": spec,
-    }
-
-
-def demo_task(name: str) -> Manifest:
-    spec = {"type": "demo", "prompt": "say done", "credentials": {"type": "none"}}
-    return {
-        "apiVersion": TASK.api_version,
-        "kind": TASK.kind,
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": spec,
-    }
-
-
-def secret() -> Manifest:
-    meta = {"name": "agent-key", "namespace": NAMESPACE}
-    return {
-        "apiVersion": SECRET.api_version,
-        "kind": SECRET.kind,
-        "metadata": meta,
-        "stringData": {"ANTHROPIC_API_KEY": "none"},
-    }
-
-
-def plain(job: Manifest) -> Manifest:
-    """The Job of a Task as anybody could create it: nobody's child, without our labels and finalizer."""
-    spec = {key: value for key, value in job["spec"].items() if key not in ("selector", "template")}
-    return {
-        "apiVersion": JOB.api_version,
-        "kind": JOB.kind,
-        "spec": {**spec, "template": {"spec": job["spec"]["template"]["spec"]}},
-    }
-
-
-def named(manifest: Manifest, name: str) -> Manifest:
-    return {**manifest, "metadata": {"name": name, "namespace": NAMESPACE}}
-
-
-def print_times(what: str, ours: Sequence[float], beside: Sequence[float]) -> None:
-    text = "  ".join(f"p{p} {at(ours, p) * 1e3:6.0f} ms ({at(ours, p) / at(beside, p):.2f}x)" for p in (50, 99))
-    print(f"{what:<34}{text}  beside p50 {at(beside, 50) * 1e3:.0f} p99 {at(beside, 99) * 1e3:.0f} ms")
-
-
-def at(values: Sequence[float], percent: int) -> float:
-    """The smallest value that so many per cent do not exceed."""
-    return sorted(values)[max(0, -(-len(values) * percent // 100) - 1)]
-
-
-def print_used(what: str, before: Used, after: Used, tasks: int) -> None:
-    memory, peak = (after.rss_kib - before.rss_kib) / tasks, after.peak_kib / 1024
-    cpu = (after.cpu_seconds - before.cpu_seconds) / tasks * 1e3
-    print(f"{what}: {memory:.1f} KiB and {cpu:.2f} ms CPU per Task; ", end="")
-    print(f"{before.rss_kib / 1024:.0f} MiB before, {peak:.0f} MiB at most")
-
-
-def print_counts(what: str, counts: Counts, tasks: int) -> None:
-    writes, reads = counts.writes(), counts.reads()
-    print(f"{what}: {sum(writes.values()) / tasks:.2f} writes, {sum(reads.values()) / tasks:.2f} reads, ", end="")
-    print(f"{counts.events() / tasks:.2f} events, {sum(counts.refused.values()) / tasks:.3f} refusals per Task")
-    for title, found in (("writes", writes), ("reads", reads), ("refused", counts.refused)):
-        listed = ", ".join(f"{name} {count / tasks:.2f}" for name, count in sorted(found.items(), key=lambda i: -i[1]))
-        print(f"    {title}: {listed or 'none'}", flush=True)
 
 
 if __name__ == "__main__":
