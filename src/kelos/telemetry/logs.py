@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -27,7 +27,7 @@ def configure_logs(*, level: str = "info", as_json: bool = True, stream: TextIO 
     renderer: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_traceback)]
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
@@ -49,6 +49,11 @@ def configure_logs(*, level: str = "info", as_json: bool = True, stream: TextIO 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _traceback(stream: TextIO, exc_info: ExcInfo) -> None:
+    """Without values: where `rich` is installed the default shows the variables of every frame, Secrets included."""
+    structlog.dev.plain_traceback(stream, exc_info)
 
 
 def _add_extra_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

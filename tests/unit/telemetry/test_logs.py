@@ -67,3 +67,20 @@ def test_debug_lines_are_off_by_default(lines: io.StringIO) -> None:
     logging.getLogger("aiohttp").debug("Connected")
 
     assert "" == lines.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_traceback_shows_no_variables(lines: io.StringIO, as_json: bool) -> None:
+    """Frames hold Secrets and tokens; where `rich` is installed the default for terminals would print them."""
+    configure_logs(stream=lines, as_json=as_json)
+
+    def fail(token: str) -> None:
+        raise ValueError("broken")
+
+    try:
+        fail("-".join(("s3cr3t", "t0ken")))
+    except ValueError:
+        structlog.get_logger("kelos").exception("Failed")
+
+    assert "ValueError: broken" in lines.getvalue()
+    assert "s3cr3t-t0ken" not in lines.getvalue()
