@@ -8,11 +8,15 @@ from typing import Any
 from kelos.errors import UserError
 
 Document = dict[str, Any]
+NODE_LIMIT = 200_000
+"""Far more than a Task holds; a few lines of YAML aliases can stand for billions."""
 
 
 def read_documents(text: str, what: str) -> tuple[Document, ...]:
     """Every non-empty document of the text; a UserError names `what` and the line at fault."""
     found = _parse(text.lstrip("\ufeff"), what)
+    if _is_vast(found):
+        raise UserError(f"{what} has more than {NODE_LIMIT} values once its aliases are written out: write it plainly")
     documents = [document for document in found if document is not None]
     for document in documents:
         if not isinstance(document, dict):
@@ -26,6 +30,19 @@ def read_document(text: str, what: str) -> Document:
     if len(documents) != 1:
         raise UserError(f"{what} holds {len(documents)} documents: exactly one is needed")
     return documents[0]
+
+
+def _is_vast(found: object) -> bool:
+    """Whether it has more values than anybody writes, counted with every alias, and circles without end."""
+    waiting, seen = [found], 0
+    while waiting:
+        value = waiting.pop()
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        seen += len(inner)
+        if seen > NODE_LIMIT:
+            return True
+        waiting.extend(inner)
+    return False
 
 
 def _parse(text: str, what: str) -> list[Any]:

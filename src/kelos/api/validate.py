@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from kelos.api.pod_overrides import PodOverrides
 from kelos.api.task import Task, TaskSpec
 from kelos.api.workspace import SCHEMES, Workspace
 from kelos.errors import UserError
+
+_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 SKILLS_PLUGIN = "skills-sh"
 """The plugin that packages from `skills` are put into."""
@@ -172,7 +175,9 @@ def _is_one_reference(source: dict[str, Any]) -> bool:
     if len(given) != 1 or not given.keys() <= {"secretKeyRef", "configMapKeyRef"}:
         return False
     (ref,) = given.values()
-    return isinstance(ref, dict) and all(isinstance(ref.get(part), str) and ref[part] for part in ("name", "key"))
+    # Both become part of a path: Kubernetes has the same alphabet for them.
+    parts = [ref.get(part) for part in ("name", "key")] if isinstance(ref, dict) else [None]
+    return all(isinstance(part, str) and _KEY.fullmatch(part) and part not in (".", "..") for part in parts)
 
 
 def _failure_policy(spec: TaskSpec) -> tuple[str, ...]:

@@ -258,3 +258,17 @@ def test_a_plugin_that_is_missing_is_named_with_its_hint(tmp_path: Path):
 
     with pytest.raises(UserError, match="'no-such-login' is not on this runner: run: install-login"):
         Credentials(target).signature()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(["a0: &a0 [x, x]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))]),
+        "a: &a\n  b: *a\n",
+    ],
+    ids=["bomb", "circle"],
+)
+def test_a_few_lines_that_stand_for_billions_are_refused(text):
+    """The checkout may be a stranger's, and the Task is written out as JSON."""
+    with pytest.raises(UserError, match="It has more than 200000 values once its aliases are written out"):
+        read_documents(text, "It")

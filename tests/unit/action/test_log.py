@@ -50,6 +50,16 @@ def test_a_very_long_line_is_cut_and_says_so():
     assert f"[{10_000 - LINE_LIMIT} characters more]" == line[LINE_LIMIT + 1 :]
 
 
+@pytest.mark.parametrize("text", ["::add-mask::a", " \x1b[0m\u200b::error::x", "##[error]x", "\n::stop-commands::x"])
+def test_a_sentence_is_no_command(text):
+    """A status may begin with words of an agent or of an image."""
+    stream = io.StringIO()
+
+    Console(is_actions=True, stream=stream).say(text)
+
+    assert [] == commands(stream.getvalue())
+
+
 @given(st.lists(st.text(), max_size=6))
 def test_no_agent_text_is_ever_obeyed(texts):
     """Whatever the agent prints, the runner sees no command in it."""

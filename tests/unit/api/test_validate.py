@@ -210,6 +210,8 @@ def test_a_server_is_told_its_mistake(server, sentence):
         {"fieldRef": {"fieldPath": "metadata.name"}},
         {"secretKeyRef": {"name": "s"}},
         {"secretKeyRef": {"name": "", "key": "k"}},
+        {"secretKeyRef": {"name": "s", "key": "../../github-token/GITHUB_TOKEN"}},
+        {"configMapKeyRef": {"name": "..", "key": "k"}},
         {"secretKeyRef": {"name": "s", "key": "k"}, "configMapKeyRef": {"name": "c", "key": "k"}},
     ],
 )

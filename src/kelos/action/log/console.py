@@ -22,9 +22,10 @@ class Console:
         self._left = limit_bytes
 
     def say(self, text: str) -> None:
-        """One sentence of ours."""
+        """One sentence of ours; one that begins with another's words may not begin like a command."""
         self._open_road()
-        self._print(clean_message(text))
+        message = clean_message(text)
+        self._print(f"{PREFIX}{message}" if message.startswith("::") else message)
 
     def notice(self, text: str) -> None:
         self._annotate("notice", text)
