@@ -10,6 +10,8 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 LEVELS = ("debug", "info", "warning", "error")
+INDISCREET = ("celpy",)
+"""Libraries that print whole objects at level debug: prompts, and addresses with passwords in them."""
 
 _KNOWN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "_record", "_from_structlog"}
 
@@ -39,6 +41,8 @@ def configure_logs(*, level: str = "info", as_json: bool = True, stream: TextIO 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in INDISCREET:
+        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -78,10 +78,13 @@ class Plane:
         found = self.api.get(EVENT.path(NAMESPACE)).expect()["items"]
         return [event for event in found if event["involvedObject"]["name"] == name]
 
+    def texts(self, *kinds: Kind) -> str:
+        """All objects of these kinds, as the API tells them."""
+        return "\n".join(json.dumps(self.api.get(kind.path(NAMESPACE)).expect()) for kind in kinds)
+
     def everything_said(self) -> str:
         """All objects but the Secrets themselves, the logs of all pods, and the plane's own log."""
-        kinds = (TASK, WORKSPACE, AGENT_CONFIG, JOB, POD, EVENT)
-        texts = [self.log, *(json.dumps(self.api.get(kind.path(NAMESPACE)).expect()) for kind in kinds)]
+        texts = [self.log, self.texts(TASK, WORKSPACE, AGENT_CONFIG, JOB, POD, EVENT)]
         for pod in self.api.get(POD.path(NAMESPACE)).expect()["items"]:
             for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
                 path = POD.path(NAMESPACE, pod["metadata"]["name"], "log")

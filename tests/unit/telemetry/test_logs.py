@@ -84,3 +84,12 @@ def test_a_traceback_shows_no_variables(lines: io.StringIO, as_json: bool) -> No
 
     assert "ValueError: broken" in lines.getvalue()
     assert "s3cr3t-t0ken" not in lines.getvalue()
+
+
+def test_a_library_that_prints_whole_objects_is_kept_short(lines: io.StringIO) -> None:
+    """The judge of CEL rules shows every object at debug: prompts, and addresses with passwords in them."""
+    configure_logs(level="debug", stream=lines)
+    logging.getLogger("celpy.evaluation").debug("Activation: password-in-address")
+    logging.getLogger("kelos.cluster").debug("Watching")
+
+    assert ["Watching"] == [json.loads(line)["event"] for line in lines.getvalue().splitlines()]
