@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 from git_server import GitServer
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / ".demo"
+FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / ".demo").resolve()
 BRANCH = "demo/hello"
 PROMPT = """\
 say Reading the repository
@@ -39,14 +38,14 @@ def main() -> int:
         kubeconfig = stack.enter_context(local_plane())
         _say("The local plane is up")
         apply_workspace(kubeconfig, f"{server.url}/shop.git")
-        state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kelos-demo-")))
-        code, outputs = run_action(kubeconfig, state)
+        code, outputs = run_action(kubeconfig)
     return code or check(repository, outputs)
 
 
 def make_repository() -> Path:
     """A bare repository with some history, made anew."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    for part in ("shop.git", "work", "runner"):
+        shutil.rmtree(FOLDER / part, ignore_errors=True)
     bare, work = FOLDER / "shop.git", FOLDER / "work"
     _git("init", "--quiet", "--bare", "--initial-branch=main", str(bare))
     _git("--git-dir", str(bare), "config", "http.receivepack", "true")
@@ -98,8 +97,10 @@ def apply_workspace(kubeconfig: Path, repo: str) -> None:
     subprocess.run(command, input=json.dumps(workspace), text=True, check=True)
 
 
-def run_action(kubeconfig: Path, state: Path) -> tuple[int, Mapping[str, str]]:
+def run_action(kubeconfig: Path) -> tuple[int, Mapping[str, str]]:
     """The command of the step in action.yml, with inputs as a workflow would give them."""
+    state = FOLDER / "runner"
+    state.mkdir(mode=0o700)
     output = Path(os.environ.get("GITHUB_OUTPUT") or state / "output")
     summary = Path(os.environ.get("GITHUB_STEP_SUMMARY") or state / "summary")
     output.touch()
@@ -187,4 +188,7 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

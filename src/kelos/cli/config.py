@@ -160,6 +160,8 @@ def _env(value: object, path: str) -> tuple[Mapping[str, Any], ...]:
             raise UserError(f"Config file '{path}': env '{name}' must have either 'value' or 'valueFrom'")
         if sources == ["valueFrom"]:
             _check_reference(entry["valueFrom"], name, path)
+        elif not isinstance(entry["value"], str):
+            raise UserError(f"Config file '{path}': the value of env '{name}' must be a text; quote it")
     return tuple(value)
 
 

@@ -28,6 +28,7 @@ def test_a_missing_file_is_an_empty_one_unless_it_was_asked_for(tmp_path):
         ({"env": [{"name": "1x", "value": "a"}]}, "no legal 'name'"),
         ({"env": [{"name": "X"}]}, "either 'value' or 'valueFrom'"),
         ({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s"}}}]}, "with 'name' and 'key'"),
+        ({"env": [{"name": "PORT", "value": 3128}]}, "value of env 'PORT' must be a text; quote it"),
         ({"model": {"a": 1}}, "'model' must be a text"),
     ],
 )
@@ -80,6 +81,18 @@ class TestPrepare:
 
         assert ["Secret", "Workspace"] == [manifest["kind"] for _, manifest in found.manifests]
         assert "kelos-workspace" == found.workspace
+
+    def test_an_agent_that_signs_in_nowhere_needs_no_token(self):
+        """The same config file serves for trying things out with the demo agent."""
+        found = self.prepared({"secret": "mine", "credentialType": "oauth"}, agent_type="demo")
+
+        assert ("none", "", ()) == (found.credentials_type, found.credentials_secret, found.manifests)
+
+    def test_none_is_an_empty_token(self):
+        """Free tiers want the variable, and nothing in it."""
+        ((_, secret),) = self.prepared({"apiKey": "none"}, agent_type="opencode").manifests
+
+        assert {"OPENCODE_API_KEY": ""} == secret["data"]
 
     def test_a_token_may_be_in_a_file(self, tmp_path):
         file = tmp_path / "token"

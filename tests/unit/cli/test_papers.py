@@ -1,0 +1,87 @@
+"""What the papers say about the command line is true: every command and flag is there, and nothing else is promised."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from kelos.cli import reference
+from kelos.cli.main import COMMANDS, cli
+from kelos.cli.settings import global_options
+
+CHECKOUT = Path(__file__).parents[3]
+README = (CHECKOUT / "README.md").read_text()
+MAKEFILE = (CHECKOUT / "Makefile").read_text()
+
+
+def commands(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    with click.Context(group) as ctx:
+        for name in group.list_commands(ctx):
+            command = group.get_command(ctx, name)
+            assert command is not None
+            if isinstance(command, click.Group):
+                yield from commands(command, (*path, name))
+            else:
+                yield (*path, name), command
+
+
+ALL = dict(commands())
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_and_flag_is_documented(path: tuple[str, ...]) -> None:
+    """With words: a flag without an explanation is a riddle."""
+    ((_, page),) = reference.pages()
+    section = page.split(f"## kelos {' '.join(path)}\n")[1].split("\n## ")[0]
+
+    assert ALL[path].help
+    for option in (p for p in ALL[path].params if isinstance(p, click.Option) and not p.hidden):
+        assert option.help
+        assert all(f"`{word}`" in section for word in option.opts)
+
+
+def test_every_command_takes_the_global_flags() -> None:
+    """Where people expect them: behind the command."""
+    wanted = {word for option in global_options() for word in option.opts}
+
+    for command in ALL.values():
+        assert wanted <= {word for option in command.params for word in option.opts}
+
+
+def test_the_list_of_commands_is_complete() -> None:
+    """`kelos --help` shows what there is."""
+    assert set(COMMANDS) == {path[0] for path in ALL}
+
+
+def shell_lines() -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.S)
+    lines = [part for block in blocks for line in block.splitlines() for part in line.split("|")]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_the_readmes_commands_exist() -> None:
+    """Whoever copies a line gets no `no such option`."""
+    checked = 0
+    for words in shell_lines():
+        program, arguments = Path(words[0]).name, words[1:]
+        if program == "kelos":
+            path = next(tuple(arguments[:n]) for n in (1, 2) if tuple(arguments[:n]) in ALL)
+            ALL[path].make_parser(click.Context(ALL[path])).parse_args(arguments[len(path) :])
+        elif program == "make":
+            assert re.search(rf"^{arguments[0]}:", MAKEFILE, re.M)
+        else:
+            assert program in ("kubectl", "python", "export", "git")
+            continue
+        checked += 1
+    assert checked >= 5
+
+
+@pytest.mark.parametrize("verb", re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.M))
+def test_the_makefiles_verbs_are_its_list(verb: str) -> None:
+    """`make` prints them."""
+    assert verb in re.findall(r"\.PHONY: (.*)", MAKEFILE)[0].split()
