@@ -129,4 +129,6 @@ def _labels(task: Task, branch_lock: str) -> Manifest:
     }
     if branch_lock:
         ours[names.LABEL_BRANCH_LOCK] = branch_lock
-    return {**(task.spec.effective.pod_overrides.labels or {}), **ours}
+    # Labels of ours that this pod does not have, a branch lock for one, are nobody else's to set.
+    theirs = task.spec.effective.pod_overrides.labels or {}
+    return {**{key: value for key, value in theirs.items() if not key.startswith(f"{names.DOMAIN}/")}, **ours}

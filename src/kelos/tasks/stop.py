@@ -175,7 +175,7 @@ def newest(pods: tuple[PodFacts, ...]) -> PodFacts | None:
 def _json(text: str) -> Manifest:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

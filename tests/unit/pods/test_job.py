@@ -266,6 +266,15 @@ class TestOverrides:
 
         assert ("demo", "$(HOME)") == (found["KELOS_AGENT_TYPE"], found["EXTRA"])
 
+    def test_labels_of_ours_are_not_theirs_to_set(self):
+        """A pod that claims a branch lock would keep everybody else from the branch."""
+        labels = {names.LABEL_BRANCH_LOCK: "0123", names.LABEL_TASK_UID: "another", "team": "shop"}
+        built = build(make.task(podOverrides={"labels": labels}))
+
+        found = built.job["spec"]["template"]["metadata"]["labels"]
+        assert (None, "shop") == (found.get(names.LABEL_BRANCH_LOCK), found["team"])
+        assert "another" != found[names.LABEL_TASK_UID]
+
     def test_a_long_name_fits_its_job_and_label(self):
         task = make.task("a" * 100)
         built = build(task)

@@ -51,7 +51,7 @@ def matching(answer: str, head: Head) -> list[str]:
     """Addresses of the pull requests that come from this head. Branches of the same name in forks are not ours."""
     try:
         entries = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [
         url
