@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import queue
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +30,7 @@ from kelos.api.kinds import (
 )
 from kelos.errors import UserError
 
+PR_SET_DUMPABLE = 4
 READY_SECONDS = 60.0
 GOODBYE_SECONDS = 15.0
 NEEDED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TMPDIR", "TZ")
@@ -68,6 +71,7 @@ class LocalPlane:
         if not isinstance(kubeconfig, dict):
             self.close()
             raise UserError(f"The local plane did not start: {self._last_words()}")
+        hide_from_neighbours()
         return kubeconfig
 
     def __exit__(
@@ -96,6 +100,12 @@ class LocalPlane:
 def plane_env(env: Mapping[str, str]) -> dict[str, str]:
     """What the plane needs to run and no more: agents below it, of the same user, can read its environment."""
     return {name: value for name, value in env.items() if name in NEEDED}
+
+
+def hide_from_neighbours() -> None:
+    """Close our memory and environment, the job's tokens among them, to other processes of the same user: the agent."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple[Manifest | None, tuple[Manifest, ...]]:

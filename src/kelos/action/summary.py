@@ -25,8 +25,8 @@ ROWS = (
 
 def summary_of(values: Mapping[str, str]) -> str:
     """Markdown with one row per value that is known."""
-    rows = [(title, values.get(name, "")) for title, name in ROWS]
-    lines = [f"| {title} | {_cell(value)} |" for title, value in rows if value]
+    rows = [(title, name, values.get(name, "")) for title, name in ROWS]
+    lines = [f"| {title} | {_cell(name, value)} |" for title, name, value in rows if value]
     return "\n".join(["### Kelos Task", "", "| | |", "| --- | --- |", *lines, "", ""])
 
 
@@ -38,8 +38,8 @@ def write_summary(path: Path, text: str) -> None:
             file.write(text)
 
 
-def _cell(value: str) -> str:
-    """A validated link as it is; everything else as code, which renders neither links nor images."""
-    if value.startswith("https://"):
+def _cell(name: str, value: str) -> str:
+    """The validated link as it is; everything else as code, which renders neither links nor images."""
+    if name == "pr":
         return f"<{value}>"
     return "`" + value.replace("`", "'").replace("|", "\\|") + "`"

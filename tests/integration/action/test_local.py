@@ -1,6 +1,8 @@
 """Mode local: the step starts its own plane, fills it from the task-file, and takes it along when it ends."""
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -88,6 +90,18 @@ def test_the_plane_knows_nothing_of_the_workflow(job: Job, kubernetes: FakeKuber
     assert [] == [name for name in names if name.startswith(("ACTIONS_", "GITHUB_", "RUNNER_", "KELOS_"))]
     assert "PATH" in names
     assert "s3cr3t" not in found
+
+
+def test_the_step_closes_its_own_environment():
+    """It needs the job's tokens itself, and /proc shows them to everybody of the same user."""
+    script = (
+        "import ctypes; from kelos.action.local import hide_from_neighbours; hide_from_neighbours(); "
+        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+    )
+
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    assert "0\n" == said.stdout
 
 
 def test_a_cancelled_step_takes_the_plane_along(job: Job, kubernetes: FakeKubernetes, plane: Path):

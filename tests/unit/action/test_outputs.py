@@ -171,10 +171,18 @@ def test_a_branch_that_is_passed_on_is_harmless_even_unquoted(tmp_path: Path):
 def test_the_summary_is_a_table_of_values():
     """Agent-written Markdown brings tracking images and fake links."""
     text = summary_of(
-        {"conclusion": "success", "branch": "a|b`c", "pr": "https://github.com/a/b/pull/1", "message": "![x](y)"}
+        {
+            "conclusion": "success",
+            "branch": "a|b`c",
+            "pr": "https://github.com/a/b/pull/1",
+            "model": "https://evil.example/x",
+            "message": "![x](y)",
+        }
     )
 
     assert "| Branch | `a\\|b'c` |" in text
+    assert "| Pull request | <https://github.com/a/b/pull/1> |" in text
+    assert "| Model | `https://evil.example/x` |" in text
     assert "![x]" not in text
 
 
