@@ -133,7 +133,7 @@ def test_cursor_gets_its_prompt_behind_a_double_dash(pod):
         (("x",), {"HOME": "/proc/nobody"}, "The home folder '/proc/nobody' cannot be"),
         (("x",), {"KELOS_WORKSPACE_DIR": "/nonexistent"}, "The checkout '/nonexistent' does not exist"),
         (("x",), {"KELOS_MCP_SERVERS": "{"}, "The MCP configuration is not JSON"),
-        (("x",), {"KELOS_AGENT_TYPE": "codex", "PATH": "/usr/bin:/bin"}, "this image has no program 'codex'"),
+        (("x",), {"KELOS_AGENT_TYPE": "codex", "PATH": "/usr/bin:/bin"}, "there is no program 'codex' on the PATH"),
     ],
 )
 def test_what_cannot_start_says_why(pod, arguments, env, words):
