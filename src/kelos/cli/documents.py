@@ -50,8 +50,9 @@ def read_documents(name: str) -> list[Manifest]:
 
 
 def read_text(name: str) -> str:
+    """The text of a file, or of standard input, with its own line ends. Raises UserError naming the file."""
     try:
-        return sys.stdin.read() if name == "-" else Path(name).expanduser().read_text(encoding="utf-8")
+        return (sys.stdin.buffer.read() if name == "-" else Path(name).expanduser().read_bytes()).decode()
     except FileNotFoundError:
         raise UserError(f"'{name}' does not exist; correct the path") from None
     except (OSError, UnicodeDecodeError) as error:

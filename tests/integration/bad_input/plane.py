@@ -13,6 +13,7 @@ from typing import Any
 
 from fakes.git_server import GitServer
 from kelos.api.kinds import AGENT_CONFIG, EVENT, JOB, POD, SECRET, TASK, WORKSPACE, Kind, Manifest
+from kelos.api.names import LABEL_TASK
 from realcluster.client import Api, connect
 from realcluster.waiting import wait_for
 
@@ -81,6 +82,12 @@ class Plane:
     def texts(self, *kinds: Kind) -> str:
         """All objects of these kinds, as the API tells them."""
         return "\n".join(json.dumps(self.api.get(kind.path(NAMESPACE)).expect()) for kind in kinds)
+
+    def texts_of(self, kind: Kind, task: str) -> str:
+        """The objects that were made for a Task."""
+        found = self.api.get(kind.path(NAMESPACE), labelSelector=f"{LABEL_TASK}={task}").expect()
+        assert found["items"], f"there is no {kind} of Task '{task}'"
+        return json.dumps(found)
 
     def everything_said(self) -> str:
         """All objects but the Secrets themselves, the logs of all pods, and the plane's own log."""
