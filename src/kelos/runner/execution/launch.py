@@ -130,7 +130,8 @@ def _set_up(request: LaunchRequest, inbox: Inbox, clock: Clock) -> None:
 
 def _cannot_start(request: LaunchRequest, program: str, error: OSError) -> Failure:
     if isinstance(error, FileNotFoundError):
-        said = f"there is no program '{program}' on the PATH; use an image for agent type '{request.agent.name}', or install it"
+        remedy = f"use an image for agent type '{request.agent.name}', or install it"
+        said = f"there is no program '{program}' on the PATH; {remedy}"
     else:
         said = f"'{program}' cannot be started: {error.strerror}"
     return Failure(Reason.INVALID_SPEC, f"The agent did not run: {said}")
