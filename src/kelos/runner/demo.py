@@ -100,9 +100,14 @@ def _change(command: Command) -> None:
 def _git(*arguments: str, text: str = "") -> str:
     result = git(*arguments, seconds=300, text=text)
     if not result.is_good:
-        said = (result.err or result.out).strip().splitlines()
-        raise UserError(f"git {arguments[0]}: {without_user_info(said[-1]) if said else 'it failed'}")
+        raise UserError(f"git {arguments[0]}: {_why(result.err or result.out)}")
     return result.out.strip()
+
+
+def _why(said: str) -> str:
+    """The line that says why: of a refused push that is the one with the mark, and not the last."""
+    lines = [line.strip() for line in without_user_info(said).splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("! ")), lines[-1] if lines else "it failed")
 
 
 def _numbers(usage: Mapping[str, str]) -> dict[str, Any]:

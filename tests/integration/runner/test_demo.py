@@ -89,7 +89,7 @@ def test_a_push_that_is_refused_fails(host, prepared):
     ran = prepared.launch()
 
     assert Reason.AGENT_ERROR is ran.outcome.reason
-    assert "Line 3 (push): git push" in ran.outcome.message
+    assert "Line 3 (push): git push: ! [remote rejected]" in ran.outcome.message
     assert "tok-wrong" not in ran.document + ran.stderr
 
 
