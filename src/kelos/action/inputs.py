@@ -135,11 +135,16 @@ def read_workflow(env: Mapping[str, str], *, run_id: str) -> Workflow:
 
 
 def read_file(given: str, what: str, folder: Path) -> str:
-    """The text of a file of the checkout. Links that lead outside are refused: the checkout may be a stranger's."""
+    """The text of a file of the checkout. Links out of it or to its token are refused: it may be a stranger's."""
     root = folder.resolve()
     path = (root / given).resolve()
     if root != path and root not in path.parents:
         raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: put it into the repository")
+    if any(part.lower() == ".git" for part in path.relative_to(root).parts):
+        raise UserError(
+            f"The {what} '{excerpt(given)}' leads into git's own folder, which holds the checkout's token: "
+            "put it elsewhere in the repository"
+        )
     try:
         with path.open("rb") as file:
             data = file.read(FILE_LIMIT_BYTES + 1)

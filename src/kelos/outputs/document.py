@@ -9,7 +9,7 @@ from typing import Any
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs import response, values
-from kelos.outputs.markers import lines_of
+from kelos.outputs.markers import lines_of, one_line
 
 LIMIT_BYTES = 4096
 MESSAGE_LIMIT_BYTES = 1000
@@ -46,7 +46,7 @@ def decode_document(text: str) -> Outcome | None:
     digest = found.get("sha256")
     outcome = Outcome(
         reason=_reason(found.get("reason")),
-        message=_text(found.get("message")),
+        message=one_line(_text(found.get("message"))),
         exit_code=_exit_code(found.get("exitCode")),
         git=_git(found.get("git")),
         usage=_usage(found.get("usage")),

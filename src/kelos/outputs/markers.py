@@ -23,7 +23,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 def lines_of(outcome: Outcome) -> tuple[str, ...]:
     """The output lines of an outcome, the reference's keys first and in its order."""
-    return tuple(f"{key}: {_CONTROL.sub(' ', value)}" for key, value in _pairs(outcome))
+    return tuple(f"{key}: {one_line(value)}" for key, value in _pairs(outcome))
+
+
+def one_line(text: str) -> str:
+    """The text without line ends and control characters, which could move a terminal's cursor."""
+    return _CONTROL.sub(" ", text)
 
 
 def _pairs(outcome: Outcome) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,6 @@ def write_inside(root: Path, relative: str, data: bytes) -> None:
         raise ValueError("a link on the way leads into git's own folder")
     parent.mkdir(parents=True, exist_ok=True)
     target = parent / parts[-1]
-    if target.is_symlink():
+    if target.is_symlink() or target.is_fifo():  # the one leads elsewhere, the other waits for a reader
         target.unlink()
     target.write_bytes(data)

@@ -119,6 +119,7 @@ def test_live_lines_are_shown_while_the_task_runs(job: Job, kubernetes: FakeKube
         ({"prompt": "", "prompt-file": "missing.md"}, "The prompt-file 'missing.md' cannot be read (No such file"),
         ({"prompt": "", "prompt-file": "../kubeconfig.json"}, "lies outside the workspace"),
         ({"prompt": "", "task-file": "broken.yaml"}, "The task-file 'broken.yaml' does not parse at line 2"),
+        ({"prompt": "", "prompt-file": "link.md"}, "The prompt-file 'link.md' leads into git's own folder"),
         ({"prompt": "", "prompt-file": "nul.md"}, "The prompt has a NUL character at position 1: remove it"),
         ({"prompt": "", "prompt-file": "long.md"}, "The prompt has 524289 bytes, the limit is 524288"),
         ({"prompt": "", "prompt-file": "latin.md"}, "The prompt-file 'latin.md' is not UTF-8 at byte 1"),
@@ -130,6 +131,9 @@ def test_a_wrong_call_ends_with_2_and_a_sentence(job: Job, kubernetes: FakeKuber
     """The user can mend these; the sentence names the input and what it may be, and no Task was created."""
     workspace = job.folder / "workspace"
     (workspace / "broken.yaml").write_text("kind: [")
+    (workspace / ".git").mkdir()
+    (workspace / ".git/config").write_text("token")
+    (workspace / "link.md").symlink_to(".git/config")
     (workspace / "nul.md").write_text("a\0b")
     (workspace / "long.md").write_text("x" * (512 * 1024 + 1))
     (workspace / "latin.md").write_bytes(b"a\xe9")

@@ -154,3 +154,15 @@ def test_a_missing_skill_is_named(open_host, package, pod, entry, words):
 
     assert ran.exit_code in (82, 87)
     assert words in ran.outcome.message
+
+
+def test_a_pipe_where_a_file_goes_is_not_waited_for(open_host, pod):
+    """An earlier agent may have left one in a persistent checkout, where git ignores it."""
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    (pod.checkout / "caches").mkdir()
+    (pod.checkout / "caches/.gitignore").write_text("*")
+    os.mkfifo(pod.checkout / "caches/settings.json")
+    pod.give_input("files/caches/settings.json", "mine")
+
+    assert 0 == pod.prepare(KELOS_REPO=open_host.url("team/app")).exit_code
+    assert "mine" == (pod.checkout / "caches/settings.json").read_text()

@@ -24,7 +24,7 @@ LOCAL_SECONDS = 600.0
 # A transfer that stands still for two minutes is over.
 STALLED = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=120")
 # What makes git run programs or read elsewhere. An earlier agent may have written it; all we need is made anew.
-POWERS = ("config", "config.worktree", "commondir", "hooks", "modules", "info/attributes", "info/grafts")
+POWERS = ("config", "config.worktree", "commondir", "hooks", "info", "modules")
 LOCKS = ("index.lock", "HEAD.lock", "config.lock", "shallow.lock", "packed-refs.lock")
 
 

@@ -15,7 +15,7 @@ _REFUSED = re.compile(
 _MISSING = re.compile(r"(?i)repository .*not found|requested url returned error: 404|does not appear to be a git repo")
 _UNREACHABLE = re.compile(
     r"(?i)could not resolve host|connection (?:refused|reset|timed out)|failed to connect|couldn't connect"
-    r"|network is unreachable|operation timed out|no route to host|ssl|certificate|early eof|hung up"
+    r"|network is unreachable|operation timed out|no route to host|ssl|certificate|early eof|hung up|empty reply"
 )
 
 
