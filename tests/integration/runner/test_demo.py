@@ -89,8 +89,20 @@ def test_a_push_that_is_refused_fails(host, prepared):
     ran = prepared.launch()
 
     assert Reason.AGENT_ERROR is ran.outcome.reason
-    assert "Line 3 (push): git push: ! [remote rejected]" in ran.outcome.message
+    assert "Line 3 (push): git push" in ran.outcome.message
     assert "tok-wrong" not in ran.document + ran.stderr
+
+
+def test_a_push_that_a_rule_of_the_host_refuses_says_so(host, prepared):
+    """git's last line only tells that something failed."""
+    hook = host.bare("team/app") / "hooks/update"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    prepared.give_prompt("write a: b\ncommit x\npush\n")
+
+    ran = prepared.launch()
+
+    assert "Line 3 (push): git push: ! [remote rejected]" in ran.outcome.message
 
 
 def test_without_a_workspace_it_still_talks(pod):
