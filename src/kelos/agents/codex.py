@@ -107,6 +107,7 @@ class CodexReader:
         self._error = ""
         self._completed = 0
         self._turns = 0
+        self._is_in_turn = False
         self._sums: dict[str, int] = {}
 
     def feed(self, line: str) -> tuple[Shown, ...]:
@@ -118,6 +119,7 @@ class CodexReader:
             self._session = jl.text(event, "thread_id")
         elif kind == "turn.started":
             self._turns += 1
+            self._is_in_turn = True
             self._failure = None
             return (rendering.turn(self._turns),)
         elif kind == "item.completed":
@@ -125,6 +127,7 @@ class CodexReader:
         elif kind == "turn.completed":
             return self._turn_completed(event)
         elif kind == "turn.failed":
+            self._is_in_turn = False
             self._failure = jl.text(event, "error", "message") or self._error or "the turn failed"
             return (rendering.note(f"[error] {summary(self._failure)}"),)
         elif kind == "error":
@@ -143,6 +146,7 @@ class CodexReader:
 
     def _turn_completed(self, event: jl.Event) -> tuple[Shown, ...]:
         self._completed += 1
+        self._is_in_turn = False
         usage = event.get("usage")
         for name in _COUNTS:
             if (found := jl.count(usage, name)) is not None:
@@ -155,7 +159,7 @@ class CodexReader:
         seen = verdict.Seen(usage=self._usage(), response=self._response or None, session_id=self._session or None)
         if self._failure is not None:
             return verdict.failed(NAME, inner_message(self._failure), seen)
-        if self._completed == 0:
+        if self._completed == 0 or self._is_in_turn:
             return verdict.without_an_end(NAME, exit_code, stderr or self._error, seen)
         if exit_code not in (0, None):
             return verdict.exited_badly(NAME, exit_code, stderr, seen)

@@ -157,6 +157,8 @@ class OpenCodeReader:
             return (rendering.answer(self._response),) if self._response else ()
         if kind == "tool_use":
             return (rendering.tool(jl.text(event, "part", "tool"), jl.dig(event, "part", "state", "input")),)
+        if kind == "step_start":
+            self._last_reason = None  # one that never finishes is no end
         if kind == "step_finish":
             return self._step(event)
         if kind == "error":

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agent_streams import EXIT_CODES, agent_of, stream
 from kelos.agents.json_lines import count, number, parse_line, plain
 from kelos.agents.registry import AGENTS, reader_for
+from kelos.api.reasons import Reason
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -119,3 +120,29 @@ def test_numbers_keep_their_digits():
     assert "0.10000000000000000555" == plain(number(event, "cost"))
     assert 3 == count(event, "n")
     assert count(event, "t") is None
+
+
+@pytest.mark.parametrize(
+    ("agent", "events"),
+    [
+        ("codex", [{"type": "turn.started"}, {"type": "turn.completed"}, {"type": "turn.started"}]),
+        (
+            "opencode",
+            [
+                {"type": "step_start", "part": {"type": "step-start"}},
+                {"type": "step_finish", "part": {"type": "step-finish", "reason": "stop"}},
+                {"type": "step_start", "part": {"type": "step-start"}},
+            ],
+        ),
+    ],
+)
+def test_what_began_again_and_never_ended_is_no_success(agent, events):
+    """An earlier end says nothing about work that was started after it."""
+    whole, broken = reader_for(agent), reader_for(agent)
+    for event in events[:-1]:
+        whole.feed(json.dumps(event))
+    for event in events:
+        broken.feed(json.dumps(event))
+
+    assert whole.end(0).reason is None
+    assert Reason.AGENT_INCOMPLETE is broken.end(0).reason
