@@ -210,3 +210,11 @@ def test_a_broken_json_patch_is_refused_whole(steps: Any) -> None:
         apply_json_patch(document, steps)
 
     assert {"one": 1, "list": [1, 2]} == document
+
+
+def test_copies_of_a_patch_cannot_fill_the_memory() -> None:
+    """Each may double the document: forty lines would be more than any machine has."""
+    doubling = [{"op": "copy", "from": "/a", "path": "/a/-"}] * 40
+
+    with pytest.raises(PatchError, match="its copies add more than"):
+        apply_json_patch({"a": ["x"]}, doubling)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Sequence
 from typing import Any
+
+
+COPY_LIMIT_BYTES = 3 * 1024 * 1024
+"""What all copies of a patch may add, as in Kubernetes: each could double the document."""
 
 
 class PatchError(ValueError):
@@ -20,9 +25,14 @@ def apply_json_patch(document: Any, operations: object) -> Any:
     if not isinstance(operations, list):
         raise PatchError("a JSON patch is a list of operations", malformed=True)
     document = copy.deepcopy(document)
+    copied = 0
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise PatchError("every operation needs an op and a path", malformed=True)
+        if operation.get("op") == "copy":
+            copied += len(json.dumps(_read(document, _steps(str(operation.get("from"))))))
+            if copied > COPY_LIMIT_BYTES:
+                raise PatchError(f"its copies add more than {COPY_LIMIT_BYTES} bytes")
         document = _apply(document, operation)
     return document
 
