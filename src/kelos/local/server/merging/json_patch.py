@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-
 COPY_LIMIT_BYTES = 3 * 1024 * 1024
 """What all copies of a patch may add, as in Kubernetes: each could double the document."""
 
