@@ -16,6 +16,7 @@ from kelos.controllers.loop import WORKERS, Log, Loop
 from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.task_caches import Key, build_caches, key_of, owner_keys, subscribe
 from kelos.controllers.task_view import Observer
+from kelos.controllers.warnings import Warnings
 from kelos.errors import UserError
 from kelos.plan import Plan
 from kelos.settings import Settings
@@ -75,6 +76,7 @@ class TaskController:
             settings=settings,
             now=now,
             silence=self._leases.silence,
+            warnings=Warnings(cluster, monotonic),
         )
         self._systems = Systems(cluster=cluster, now=now, warn=log.warning)
         self._loop = Loop("task", self.queue, self.reconcile, log)

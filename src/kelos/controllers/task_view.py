@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from kelos.api import names
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
-from kelos.api.kinds import EVENT, JOB, POD, SECRET, TASK, Manifest
+from kelos.api.kinds import JOB, POD, SECRET, TASK, Manifest
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.branch_view import BranchReader
 from kelos.controllers.reading import find, is_finished, list_all, phase_of
 from kelos.controllers.task_caches import TaskCaches
+from kelos.controllers.warnings import Warnings
 from kelos.errors import ClusterError, Invalid, NotFound, UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
@@ -29,7 +30,6 @@ from kelos.tasks.view import Dependency, TaskView
 
 Parsed = TypeVar("Parsed")
 
-WARNING_LIMIT = 500
 LOG_TAIL_LINES = 200
 LOG_LIMIT_BYTES = 1024 * 1024
 LOG_PATIENCE = timedelta(minutes=5)
@@ -46,6 +46,7 @@ class Observer:
     settings: Settings
     now: Callable[[], datetime]
     silence: Callable[[Task], float | None]
+    warnings: Warnings
 
     async def observe(self, namespace: str, name: str) -> TaskView | None:
         """The photograph, or None when the Task is gone. Raises UserError when it cannot be understood."""
@@ -77,10 +78,7 @@ class Observer:
         """The newest warning about the pod that does not start, or the Job that has none."""
         pod = newest(view.pods)
         uid = pod.uid if pod is not None else view.job.uid if view.job is not None else ""
-        events = await list_all(self.cluster, EVENT, view.task.meta.namespace, fields=f"involvedObject.uid={uid}")
-        warnings = (event for event in events if event.get("type") == "Warning")
-        last = max(warnings, key=lambda e: str(e.get("lastTimestamp") or e.get("eventTime") or ""), default={})
-        return " ".join(str(last.get("message") or "").split())[:WARNING_LIMIT]
+        return await self.warnings.newest(view.task.meta.namespace, uid)
 
     def orphans(self, namespace: str, name: str) -> tuple[PodFacts, ...]:
         """Pods of a Task that is gone."""

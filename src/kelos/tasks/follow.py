@@ -24,6 +24,8 @@ from kelos.tasks.stop import (
 from kelos.tasks.view import TaskView
 
 LOOK_AGAIN_SECONDS = 5.0
+RETRIES_LOOK_SECONDS = 8.0
+"""An end that no watch told of is seen before Kubernetes repeats the agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +149,10 @@ def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:
 def _look_again(view: TaskView) -> float | None:
     waited = waiting_since_start(view)
     if waited is None:
-        # Kubernetes repeats after ten seconds at the soonest: an agent that may not be repeated must be seen by then.
-        is_watched = bool(view.task.spec.retries) or any(pod.is_over for pod in view.pods)
-        return JOB_VERDICT_SECONDS if is_watched else None
+        # Kubernetes repeats after ten seconds at the soonest: an end whose Job says nothing must be seen by then.
+        if any(pod.is_over for pod in view.pods):
+            return JOB_VERDICT_SECONDS
+        return RETRIES_LOOK_SECONDS if view.task.spec.retries else None
     seconds = waited.total_seconds()
     if seconds < QUIET_START_SECONDS:
         return QUIET_START_SECONDS - seconds
