@@ -1,4 +1,7 @@
-"""One plane for the whole folder: it takes seconds to start, and bad input must not hurt it anyway."""
+"""One plane for the whole folder: it takes seconds to start, and bad input must not hurt it anyway.
+
+While it runs no command line of this machine may hold the value of a secret.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from .doors import Doors
-from .plane import Plane, running_plane
+from .plane import CommandLines, Plane, running_plane
 
 
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
-    with running_plane(tmp_path_factory.mktemp("plane")) as plane:
-        yield plane
+    with CommandLines() as lines:
+        with running_plane(tmp_path_factory.mktemp("plane")) as plane:
+            yield plane
+        assert lines.looks
+        assert set() == lines.found
 
 
 @pytest.fixture

@@ -2,17 +2,20 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from fakes.runner import ROOT, parse_outputs
+from realcluster.waiting import wait_for
 
-ENTRY = ROOT / "src/kelos/action/__main__.py"
+ACTION = [sys.executable, "-I", str(ROOT / "src/kelos/action/__main__.py")]
 PATIENCE_SECONDS = 120.0
 
 
@@ -62,11 +65,9 @@ class Doors:
         """The step's command with these inputs, to its end; `prompt_file` is the input `prompt-file`."""
         with tempfile.TemporaryDirectory(dir=self.folder) as private:
             output, summary = Path(private, "output"), Path(private, "summary")
-            for path in (output, summary):
-                path.touch()
             process = subprocess.run(
-                [sys.executable, "-I", str(ENTRY)],
-                env=self.environment() | self._step(Path(private)) | self._inputs(inputs),
+                ACTION,
+                env=self.step_environment(Path(private), inputs),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -88,8 +89,13 @@ class Doors:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def _step(self, private: Path) -> dict[str, str]:
+    def step_environment(self, private: Path, inputs: Mapping[str, str]) -> dict[str, str]:
+        """What a runner gives a step; the files that it writes to lie in `private`."""
+        for name in ("output", "summary"):
+            (private / name).touch()
+        given = {"kubeconfig": str(self.kubeconfig or ""), **inputs}
         return {
+            **self.environment(),
             "GITHUB_ACTIONS": "true",
             "GITHUB_REPOSITORY": "acme/shop",
             "GITHUB_RUN_ID": "7",
@@ -98,11 +104,52 @@ class Doors:
             "GITHUB_STEP_SUMMARY": str(private / "summary"),
             "RUNNER_TEMP": str(private),
             "KELOS_STATE": str(private / "state"),
+            **{f"KELOS_INPUT_{name.upper()}": value for name, value in given.items()},
         }
 
-    def _inputs(self, inputs: Mapping[str, str]) -> dict[str, str]:
-        given = {"kubeconfig": str(self.kubeconfig or ""), **inputs}
-        return {f"KELOS_INPUT_{name.upper()}": value for name, value in given.items()}
+
+class Running:
+    """A call that goes on while the test does something else; its words are read as they come."""
+
+    def __init__(self, doors: Doors, words: Sequence[str] = (), *, inputs: Mapping[str, str] | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(dir=doors.folder))
+        self._command = ACTION if inputs is not None else doors.cli_command(*words)
+        self._env = doors.step_environment(self._folder, inputs) if inputs is not None else doors.environment()
+        self._words = self._folder / "words"
+
+    def __enter__(self) -> Self:
+        with self._words.open("wb") as words:
+            self._process = subprocess.Popen(
+                self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    @property
+    def said(self) -> str:
+        return _text(self._words.read_bytes())
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return parse_outputs((self._folder / "output").read_text())
+
+    def until(self, words: str) -> None:
+        """Wait until it has said this."""
+        try:
+            wait_for(words, lambda: words in self.said or self._process.poll() is not None, seconds=PATIENCE_SECONDS)
+        finally:
+            assert words in self.said, f"not said: {words!r}, in:\n{self.said}"
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> int:
+        """Its exit code."""
+        return self._process.wait(PATIENCE_SECONDS)
 
 
 def sentence_has(text: str, *words: str) -> bool:

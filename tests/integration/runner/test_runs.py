@@ -224,26 +224,27 @@ def test_stderr_passes_through_and_explains_a_silent_end(pod):
 
 
 def test_configuration_is_written_privately_with_its_secrets_in_place(pod):
-    """The document names where secrets are; only the agent's own file holds them."""
+    """The document names where secrets are; only the agent's own file holds them.
+
+    Its variable wins over its file: where mount paths are folders of a host, they are right in the environment only.
+    """
     give_stand_in(pod, "claude-code", text=b"")
     secret = pod.root / "mcp" / "0"
     (secret / "..data").mkdir(parents=True)
     (secret / "Authorization").write_text("Bearer from-secret\n")
     (secret / "KEY").write_text("from-key")
-    pod.give_input(
-        "mcp.json",
-        mcp(
-            web={"type": "http", "url": "https://x", "headers": {"X-A": "1"}, "headersFrom": str(secret)},
-            tool={
-                "type": "stdio",
-                "command": "t",
-                "env": {"K": {"$file": f"{secret}/KEY"}, "O": {"$file": f"{secret}/none", "optional": True}},
-            },
-        ),
+    document = mcp(
+        web={"type": "http", "url": "https://x", "headers": {"X-A": "1"}, "headersFrom": str(secret)},
+        tool={
+            "type": "stdio",
+            "command": "t",
+            "env": {"K": {"$file": f"{secret}/KEY"}, "O": {"$file": f"{secret}/none", "optional": True}},
+        },
     )
+    pod.give_input("mcp.json", document.replace(str(secret), "/kelos/mcp/0"))
     pod.give_input("agents.md", "Be kind.")
 
-    pod.launch("x", KELOS_MCP_SERVERS="{}", KELOS_AGENTS_MD="other")
+    pod.launch("x", KELOS_MCP_SERVERS=document, KELOS_AGENTS_MD="other")
 
     config = pod.home / ".claude.json"
     assert {

@@ -57,7 +57,8 @@ def read_request(env: Mapping[str, str], arguments: list[str]) -> LaunchRequest:
     workdir = env.get(names.ENV_WORKSPACE_DIR) or os.getcwd()
     if not os.path.isdir(workdir):
         raise _invalid(f"The checkout '{workdir}' does not exist; the preparing container did not make it")
-    servers, secrets = read_servers(_input(env, names.INPUT_MCP) or env.get(names.ENV_MCP_SERVERS, ""))
+    # The variable first: without containers, mount paths are true in the environment only. A long one has no variable.
+    servers, secrets = read_servers(env.get(names.ENV_MCP_SERVERS, "") or _input(env, names.INPUT_MCP))
     return LaunchRequest(
         agent=agent,
         agent_request=AgentRequest(
