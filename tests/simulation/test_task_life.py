@@ -6,7 +6,7 @@ import pytest
 
 import make
 from kelos.api.kinds import JOB, LEASE, POD, SECRET, TASK, WORKSPACE
-from kelos.api.names import FINALIZER_OUTCOME
+from kelos.api.names import FINALIZER_OUTCOME, LABEL_TASK, LABEL_TASK_UID
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from world import Run, World, settle
@@ -148,3 +148,21 @@ async def test_a_task_that_never_starts_ends_after_its_start_timeout(copies, die
         status = (await world.task())["status"]
         assert ("Failed", "StartTimeout") == (status["phase"], status["reason"])
         assert [] == world.kubernetes.started
+
+
+async def test_a_pod_that_only_claims_to_be_ours_decides_nothing():
+    """Its label names the Task, but no Job of ours made it."""
+    async with World() as world:
+        world.kubernetes.runs = [
+            Run(exit_code=1, outcome=Outcome(reason=Reason.AGENT_ERROR, message="boom"), stays=True)
+        ]
+        task = await world.create(TASK, make.task_manifest(startTimeoutSeconds=100000))
+        process = await settle(world, await world.run_process())
+        labels = {LABEL_TASK_UID: task["metadata"]["uid"], LABEL_TASK: "fix-bug"}
+        meta = {"name": "liar", "namespace": make.NAMESPACE, "labels": labels, "annotations": {LABEL_TASK: "fix-bug"}}
+        spec = {"nodeName": "played", "containers": [{"name": "kelos-agent", "image": "x"}]}
+        await world.create(POD, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+
+        await settle(world, process)
+
+        assert "Running" == (await world.task())["status"]["phase"]

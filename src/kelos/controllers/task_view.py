@@ -69,7 +69,7 @@ class Observer:
         if needs_fresh_pods(view):
             uid = f"{names.LABEL_TASK_UID}={view.task.meta.uid}"
             found = await list_all(self.cluster, POD, view.task.meta.namespace, labels=uid)
-            view = replace(view, pods=_in_order(found))
+            view = replace(view, pods=_made_by(view.job, view.owns_job, _in_order(found)))
         if needs_warnings(view):
             view = replace(view, warning=await self._warning(view))
         return view
@@ -92,14 +92,16 @@ class Observer:
         problems: list[str] = []
         workspace = caches.workspaces.get(namespace, worker.workspace_name) if worker.workspace_name else None
         configs = {n: caches.agent_configs.get(namespace, n) for n in worker.agent_config_names}
-        pods = _in_order(caches.pods.by("task-uid", uid))
+        facts = read_job(job) if job is not None else None
+        owns_job = facts is not None and facts.owner_uid == uid
+        pods = _made_by(facts, owns_job, _in_order(caches.pods.by("task-uid", uid)))
         own = {pod.uid for pod in pods}
         return TaskView(
             task=task,
             status=manifest.get("status") or {},
             now=self.now(),
             settings=self.settings,
-            job=read_job(job) if job is not None else None,
+            job=facts,
             pods=pods,
             strays=tuple(pod for pod in self.orphans(namespace, task.meta.name) if pod.uid not in own),
             workspace=_read(parse_workspace, workspace, problems),
@@ -208,6 +210,13 @@ class Observer:
 def _in_order(pods: Iterable[Manifest]) -> tuple[PodFacts, ...]:
     """Oldest first."""
     return tuple(sorted((read_pod(pod) for pod in pods), key=lambda pod: (pod.created_at, pod.name)))
+
+
+def _made_by(job: JobFacts | None, owns_job: bool, pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
+    """The pods that are evidence: a label alone can be forged. A Job on its way out may have let go of its pods."""
+    if job is None or not owns_job or job.is_being_deleted:
+        return pods
+    return tuple(pod for pod in pods if pod.owner_uid == job.uid)
 
 
 def _read(parse: Callable[[Manifest], Parsed], manifest: Manifest | None, problems: list[str]) -> Parsed | None:

@@ -40,6 +40,7 @@ class PodFacts:
     uid: str
     created_at: datetime
     phase: str
+    owner_uid: str = ""
     reason: str = ""
     message: str = ""
     node: str = ""
@@ -143,6 +144,7 @@ def read_pod(pod: Manifest) -> PodFacts:
         uid=meta["uid"],
         created_at=created_at(pod),
         phase=str(status.get("phase") or "Pending"),
+        owner_uid=controller_uid(pod),
         reason=str(status.get("reason") or ""),
         message=str(status.get("message") or ""),
         node=str(spec.get("nodeName") or ""),
