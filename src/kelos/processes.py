@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import os
 import secrets
@@ -42,6 +43,7 @@ from kelos.local.server.serving import RunningServer, create_app, open_plane, se
 from kelos.local.store import Store
 from kelos.settings import Settings
 
+PR_SET_DUMPABLE = 4  # prctl(2)
 ELECTION = "kelos-controller-leader-election"
 RUNNER = (sys.executable, "-I", "-m", "kelos.runner")
 """Isolated: the working directory is a checkout, and nothing in it may become a module of ours."""
@@ -95,6 +97,7 @@ async def run_plane(options: PlaneOptions) -> None:
     `options.ready` gets the kubeconfig once everything answers. All processes of all pods end with this one.
     """
     log = structlog.get_logger("kelos")
+    hide_from_neighbours()
     with pod_folder(options.database) as root:
         plane, logs = open_plane(_open_store(options.database)), PodLogs(root / "logs")
         cluster = LocalCluster(plane, logs=logs)
@@ -131,6 +134,12 @@ async def _serve(app: Starlette, port: int) -> RunningServer:
         return await serve(app, port)
     except OSError as error:
         raise UserError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}; choose another") from None
+
+
+def hide_from_neighbours() -> None:
+    """Close our memory, the API token and all Secrets among it, to other processes of the same user: the agents."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 async def _install(cluster: Cluster, crd: Manifest) -> None:
