@@ -22,7 +22,7 @@ BRANCH = "never-pushed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A Task, and what is wrong with it. `waited` is the reason it showed while it still hoped."""
+    """A Task, and what is wrong with it. `waited` says that it hoped for something to come."""
 
     reason: Reason
     words: tuple[str, ...]
@@ -30,6 +30,11 @@ class Case:
     prompt: str = PROGRAM
     waited: bool = False
     event: str = "TaskFailed"
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it only ends because its time to start is over."""
+        return self.waited or self.reason is Reason.IMAGE_PULL
 
 
 def with_workspace(name: str) -> dict[str, Any]:
@@ -213,7 +218,9 @@ def ended(plane: Plane) -> dict[str, Done]:
     """Every case, followed by the Action to its end."""
     fill(plane)
     calls = {
-        name: partial(submit, plane, name, prompt=case.prompt, startTimeoutSeconds=3, **case.spec)
+        name: partial(
+            submit, plane, name, prompt=case.prompt, startTimeoutSeconds=3 if case.is_hopeless else 60, **case.spec
+        )
         for name, case in CASES.items()
     }
     return all_at_once(calls | {"good-first": partial(submit, plane, "good-first")})
