@@ -173,6 +173,30 @@ CASES = {
         spec=mounting("nothing-like-it"),
         event="JobBuildFailed",
     ),
+    "more-than-the-limit": Case(
+        reason=Reason.INVALID_SPEC,
+        words=("The API server refused the Job", "resources", "less than or equal to cpu limit"),
+        spec={"podOverrides": {"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "2"}}}},
+        event="JobBuildFailed",
+    ),
+    "no-quantity": Case(
+        reason=Reason.INVALID_SPEC,
+        words=("The API server refused the Job", "resources", "lots", "quantit"),
+        spec={"podOverrides": {"resources": {"limits": {"memory": "lots"}}}},
+        event="JobBuildFailed",
+    ),
+    "shapeless-limits": Case(
+        reason=Reason.INVALID_SPEC,
+        words=("The API server refused the Job",),
+        spec={"podOverrides": {"resources": {"limits": "all"}}},
+        event="JobBuildFailed",
+    ),
+    "shapeless-volume": Case(
+        reason=Reason.INVALID_SPEC,
+        words=("The API server refused the Job",),
+        spec={"podOverrides": {"volumes": [{"name": "a", "emptyDir": []}]}},
+        event="JobBuildFailed",
+    ),
     "container-without-image": Case(
         reason=Reason.INVALID_SPEC,
         words=("The API server refused the Job", "initContainers[0].image", "Required"),

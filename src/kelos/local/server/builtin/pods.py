@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kelos.api.kinds import Manifest
+from kelos.local.server.builtin.quantities import check_resources
 from kelos.local.server.builtin.rules import BuiltInRules, check_label, default, immutable, not_supported, required
 from kelos.local.server.refusals import Cause
 
@@ -150,6 +151,7 @@ def _check_container(container: Manifest, field: str, volumes: list[Any]) -> Ite
         if variable.get("value") and variable.get("valueFrom"):
             text = "Invalid value: may not be specified when `value` is not empty"
             yield Cause(field=f"{field}.env[{at}].valueFrom", message=text)
+    yield from check_resources(container.get("resources"), f"{field}.resources")
     for at, mount in enumerate(_dicts(container.get("volumeMounts"))):
         if not mount.get("mountPath"):
             yield required(f"{field}.volumeMounts[{at}].mountPath")
