@@ -100,8 +100,10 @@ def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
     with ExitStack() as stack:
         ending = _ending(env, doors, stack)
         exit_code = ending.exit_code
-        if ending.conclusion in (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED):
-            console.say(ending.message)
+        if ending.conclusion is Conclusion.SUCCESS:
+            console.say("Conclusion: success")  # the Task's own last words stand just above
+        elif ending.conclusion in (Conclusion.DETACHED, Conclusion.SKIPPED):
+            console.say(f"Conclusion: {ending.conclusion.value}: {ending.message}")
         elif doors.forgives and exit_code == 1:
             console.warn(f"{ending.message} ({ending.reason}; the step passes, as `on-failure: warn` asks)")
             exit_code = 0
