@@ -70,6 +70,11 @@ def check_workspace(workspace: Workspace) -> tuple[str, ...]:
             for label, address in addresses
             if _has_gaps(address)
         ),
+        *(
+            f"the address of {label} must not hold a password: put it into a Secret and name that in secretRef"
+            for label, address in addresses
+            if _has_password(address)
+        ),
         *_each("ref", [spec.ref] if spec.ref else [], _ref),
         *_each("remote name", names, _remote_name),
         *(f"remote name '{name}' is used twice" for name in _repeated(names)),
@@ -219,6 +224,13 @@ def _name(entry: dict[str, Any]) -> str:
 
 def _has_gaps(address: str) -> bool:
     return any(letter.isspace() or not letter.isprintable() for letter in address)
+
+
+def _has_password(address: str) -> bool:
+    """Git would show it in its argument list; the user's name alone is welcome."""
+    scheme, marks, rest = address.partition("://")
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    return bool(marks and at) and scheme in ("http", "https") and ":" in user
 
 
 def _each(noun: str, names: Iterable[str], mistake_of: Callable[[str], str | None]) -> Iterator[str]:

@@ -118,8 +118,8 @@ CASES = {
         spec=with_workspace("vault-with-wrong-token"),
     ),
     "password-in-the-address": Case(
-        reason=Reason.CLONE_FAILED,
-        words=("vault.git'", "refused the credentials"),
+        reason=Reason.INVALID_SPEC,
+        words=("Workspace 'vault-with-password'", "must not hold a password", "put it into a Secret"),
         spec=with_workspace("vault-with-password"),
     ),
     "ref-missing": Case(

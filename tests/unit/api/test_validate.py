@@ -97,6 +97,10 @@ def test_a_good_workspace_has_no_mistakes():
         ({"ref": "a b"}, "ref 'a b' is not a name git accepts"),
         ({"repo": "/srv/git"}, "repo must start with one of https://, http://, git://, ssh://, git@"),
         ({"repo": "https://x/y\n--z"}, "the address of repo must not contain whitespace or control characters"),
+        (
+            {"repo": "https://ann:hunter2@host/a/b"},
+            "the address of repo must not hold a password: put it into a Secret and name that in secretRef",
+        ),
         ({"remotes": [{"name": "origin", "url": "https://x"}]}, "remote name 'origin' must not be 'origin'"),
         ({"remotes": [{"name": "-x", "url": "https://x"}]}, "remote name '-x' is not a name git accepts"),
         ({"remotes": [{"name": "a", "url": "https://x"}] * 2}, "remote name 'a' is used twice"),
@@ -226,3 +230,11 @@ def test_a_secret_never_stands_in_a_sentence():
     """Sentences go into status and events."""
     for env in ({"A": ["hush"]}, {"A=hush": ""}, ["A=hush"], [{"name": "A=hush"}], [{"name": "A", "value": ["hush"]}]):
         assert "hush" not in " ".join(server_mistakes(env=env))
+
+
+@pytest.mark.parametrize(
+    "repo", ["https://ann@host/a/b", "ssh://git@host:22/a/b", "git@host:a/b", "https://host:8443/a@b/c:d"]
+)
+def test_an_address_without_a_password_is_welcome(repo):
+    """The user's name belongs to some forges' addresses."""
+    assert () == workspace_mistakes(repo=repo)
