@@ -61,7 +61,7 @@ class Call:
         prompt, config = self.prompt, self.settings.config
         ready = prepared or self.prepared(namespace)
         agent_configs = _words(self.flags["agent_configs"]) or ((config.agent_config,) if config.agent_config else ())
-        timeout = self._text("timeout")
+        timeout, start_timeout = self._text("timeout"), self._text("start_timeout")
         return build_task(
             TaskRequest(
                 prompt=prompt,
@@ -79,6 +79,7 @@ class Call:
                 branch=self._text("branch"),
                 env=self._env(),
                 timeout_seconds=duration_seconds(timeout, "--timeout") if timeout else None,
+                start_timeout_seconds=duration_seconds(start_timeout, "--start-timeout") if start_timeout else None,
                 triggered_by=f"cli:{user_name()}",
                 base=self._base(),
             )

@@ -37,6 +37,9 @@ LOCAL_NAMESPACE = "default"
 @click.option("--depends-on", multiple=True, help="Task that must succeed first (repeatable).")
 @click.option("--branch", help="Git branch to work on.")
 @click.option("--timeout", metavar="DURATION", help="Limit of the agent's run, such as 30m or 1h.")
+@click.option(
+    "--start-timeout", metavar="DURATION", help="Limit for what is missing and the pod's start (default 10m)."
+)
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="Environment variable (repeatable).")
 @click.option("--secret", help="Existing Secret with the agent's credentials.")
 @click.option("--credential-type", type=click.Choice(CREDENTIALS_TYPES), help="Kind of credentials (default api-key).")

@@ -32,11 +32,25 @@ def test_the_seeds_command_line_becomes_a_task(tmp_path):
     task = dry_run(
         tmp_path,
         *("-p", "Investigate the flaky test", "--workspace", "my-workspace", "--branch", "fix-flaky-test"),
-        *("--timeout", "30m", "--secret", "key", "--name", "flaky", "--env", "A=1=2", "--depends-on", "x"),
+        *(
+            "--timeout",
+            "30m",
+            "--start-timeout",
+            "90s",
+            "--secret",
+            "key",
+            "--name",
+            "flaky",
+            "--env",
+            "A=1=2",
+            "--depends-on",
+            "x",
+        ),
     )
 
     spec = task["spec"]
-    assert ("flaky", "claude-code", 1800) == (task["metadata"]["name"], spec["type"], spec["timeoutSeconds"])
+    assert ("flaky", "claude-code") == (task["metadata"]["name"], spec["type"])
+    assert (1800, 90) == (spec["timeoutSeconds"], spec["startTimeoutSeconds"])
     assert {"type": "api-key", "secretRef": {"name": "key"}} == spec["credentials"]
     assert [{"name": "A", "value": "1=2"}] == spec["podOverrides"]["env"]
     assert (["x"], {"name": "my-workspace"}) == (spec["dependsOn"], spec["workspaceRef"])
