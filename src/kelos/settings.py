@@ -32,9 +32,8 @@ class Settings:
     """After this long a cancelled Task ends even if its pod never reported."""
     deadline_grace_seconds: int = 60
     """The Job's deadline lies this far behind the runner's own, as a backstop."""
-    default_start_timeout_seconds: int = 600
     workspace_size_limit: str = "10Gi"
-    home_size_limit: str = "2Gi"
+    plugins_size_limit: str = "2Gi"
     prepare_requests: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"})
     )

@@ -41,7 +41,6 @@ VOLUME_TOKEN = "kelos-github-token"
 VOLUME_PLUGINS = "kelos-plugin"
 VOLUME_INPUTS = "kelos-inputs"
 VOLUME_PROMPT = "kelos-prompt"
-VOLUME_HOME = "kelos-home"
 RESERVED_CONTAINERS = (
     "git-clone",
     "remote-setup",
@@ -65,7 +64,6 @@ PATH_PLUGINS = "/kelos/plugin"
 PATH_INPUTS = "/kelos/inputs"
 PATH_PROMPT_DIR = "/kelos/prompt"
 PATH_PROMPT = "/kelos/prompt/prompt"
-PATH_HOME = "/kelos/home"
 PATH_TERMINATION_LOG = "/dev/termination-log"
 
 # Environment of the agent container (Job builder → runner, and every foreign image of the reference's contract).

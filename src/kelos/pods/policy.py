@@ -46,7 +46,7 @@ def backoff_limit(task: Task, settings: Settings) -> int:
 def job_deadline_seconds(task: Task, settings: Settings) -> int | None:
     """The Job's hard limit over all attempts; a backstop when the runner keeps the time itself."""
     if task.spec.timeout_seconds is not None:
-        start = task.spec.start_timeout_seconds or settings.default_start_timeout_seconds
+        start = task.spec.start_timeout_seconds
         return task.spec.timeout_seconds * (1 + task.spec.retries) + start + settings.deadline_grace_seconds
     return task.spec.effective.pod_overrides.active_deadline_seconds
 

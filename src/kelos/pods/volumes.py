@@ -75,7 +75,7 @@ def _inputs(inputs: Inputs) -> list[Pair]:
 def _plugins(request: JobRequest, instructions: Instructions) -> list[Pair]:
     if not instructions.needs_plugin_dir:
         return []
-    source = {"emptyDir": {"sizeLimit": request.settings.home_size_limit}}
+    source = {"emptyDir": {"sizeLimit": request.settings.plugins_size_limit}}
     return [_pair(names.VOLUME_PLUGINS, source, names.PATH_PLUGINS)]
 
 
