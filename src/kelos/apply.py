@@ -17,11 +17,15 @@ from kelos.plan import Create, Delete, DropFinalizer, Patch, Plan, Replace, SetS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Systems:
-    """The real systems that steps act on. `warn` hears of what was lost without harm."""
+    """The real systems that steps act on.
+
+    `warn` hears of what was lost without harm, `learn` of each object whose status was written, as it is now.
+    """
 
     cluster: Cluster
     now: Callable[[], datetime]
     warn: Callable[[str], object] = lambda _: None
+    learn: Callable[[Manifest], object] = lambda _: None
 
 
 class Taken(KelosError):
@@ -63,7 +67,8 @@ async def _do(step: Step, systems: Systems) -> None:
                 return
         case SetStatus(kind=kind, namespace=namespace, name=name, resource_version=version, body=body):
             patch = {"metadata": {"resourceVersion": version}, "status": body}
-            await cluster.patch(kind, namespace, name, patch, subresource="status", field_manager=FIELD_MANAGER)
+            done = await cluster.patch(kind, namespace, name, patch, subresource="status", field_manager=FIELD_MANAGER)
+            systems.learn(done)
         case DropFinalizer():
             await _drop_finalizer(step, cluster)
         case Tell():

@@ -43,10 +43,16 @@ class Counted:
             return deed
 
         async def call(kind: Kind, *args: Any, **options: Any) -> Any:
-            self.writes.append(f"{'status' if options.get('subresource') else name} {kind}")
+            self.writes.append(f"status {_said(args)}" if options.get("subresource") else f"{name} {kind}")
             return await deed(kind, *args, **options)
 
         return call
+
+
+def _said(arguments: tuple[Any, ...]) -> str:
+    """What a status patch changes for a reader of the list."""
+    status = arguments[-1]["status"]
+    return f"{status.get('phase', 'of the same phase')}: {status.get('message')}"
 
 
 class Silent:

@@ -27,7 +27,9 @@ async def test_a_task_succeeds_with_its_results_and_few_writes(server: Server) -
         )
         await tasks.none_left(LEASE)
         writes = [write for write in tasks.counted.writes if write != "create Event"]
-        assert len(writes) <= 5, writes
+        # A busy machine may start pods slowly; people are then told why, which is a write for each new reason.
+        slow = {write for write in writes if write.startswith("status of the same phase")}
+        assert len(writes) <= 5 + len(slow), writes
         events = {e["reason"] for e in (await tasks.cluster.list(EVENT, tasks.namespace)).items}
         assert {"TaskCreated", "TaskSucceeded"} <= events
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import make
@@ -46,6 +48,41 @@ async def test_a_task_costs_five_writes():
 
         writes = [write for write in process.cluster.writes if write != "create Event"]
         assert ["create Job", "status Task", "status Task", "status Task", "patch Pod"] == writes
+
+
+async def test_a_watch_that_lags_costs_no_more_writes():
+    """News of the pod arrive before the Task as our own write left it: no write may be tried on the old one."""
+    async with World() as world:
+        await world.create(TASK, make.task_manifest())
+        late = LateTasks(world.cluster)
+        process = await world.run_process(through=late)
+
+        await settle(world, process)
+
+        assert "Succeeded" == (await world.task())["status"]["phase"]
+        assert ["Pending", "Running", "Succeeded"] == late.tried
+
+
+class LateTasks:
+    """A cluster whose watch of Tasks lags behind all others; it remembers the phases that were to be written."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self.tried = []
+
+    def __getattr__(self, name):
+        return getattr(self._cluster, name)
+
+    async def patch(self, kind, namespace, name, body, **options):
+        if kind is TASK:
+            self.tried.append(body["status"]["phase"])
+        return await self._cluster.patch(kind, namespace, name, body, **options)
+
+    async def watch(self, kind, *where, **options):
+        async for change in self._cluster.watch(kind, *where, **options):
+            for _ in range(200 if kind is TASK else 0):
+                await asyncio.sleep(0)
+            yield change
 
 
 @pytest.mark.parametrize("dies_after", DEATHS)

@@ -44,18 +44,24 @@ class Store:
         self._observers.append(observer)
 
     def put(self, object_: Manifest) -> None:
-        """Take over an object as the server has it now; the same version again changes nothing."""
+        """Take over an object as the server had it; the same version again, or an older one, changes nothing."""
         new = _without_managed_fields(object_)
         if self._slim is not None:
             new = self._slim(new)
         key = _key(new)
         old = self._objects.get(key)
-        if old is not None and _version(old) == _version(new):
+        if old is not None and _is_known(old, new):
             return
-        if old is not None and old["metadata"].get("uid") != new["metadata"].get("uid"):
+        if old is not None and _uid(old) != _uid(new):
             self._change(key, old, None)
             old = None
         self._change(key, old, new)
+
+    def learn(self, answer: Manifest) -> None:
+        """Take over what a write of our own answered: the watch brings it later. What is no longer there stays away."""
+        old = self._objects.get(_key(answer))
+        if old is not None and _uid(old) == _uid(answer):
+            self.put(answer)
 
     def remove(self, object_: Manifest) -> None:
         key = _key(object_)
@@ -126,5 +132,17 @@ def _key(object_: Manifest) -> Key:
     return metadata.get("namespace") or "", metadata["name"]
 
 
-def _version(object_: Manifest) -> object:
-    return object_["metadata"].get("resourceVersion")
+def _uid(object_: Manifest) -> object:
+    return object_["metadata"].get("uid")
+
+
+def _is_known(old: Manifest, new: Manifest) -> bool:
+    """Whether `new` tells nothing new. Versions grow; where they are no numbers, only equal ones compare."""
+    was, now = _version(old), _version(new)
+    if was == now:
+        return True
+    return _uid(old) == _uid(new) and was.isdecimal() and now.isdecimal() and int(now) < int(was)
+
+
+def _version(object_: Manifest) -> str:
+    return str(object_["metadata"].get("resourceVersion", ""))

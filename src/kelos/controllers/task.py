@@ -78,7 +78,7 @@ class TaskController:
             silence=self._leases.silence,
             warnings=Warnings(cluster, monotonic),
         )
-        self._systems = Systems(cluster=cluster, now=now, warn=log.warning)
+        self._systems = Systems(cluster=cluster, now=now, warn=log.warning, learn=self.caches.tasks.learn)
         self._loop = Loop("task", self.queue, self.reconcile, log)
         self._missing = SecretWatches(cluster, self.queue.add)
         subscribe(self.caches, self.queue.add)

@@ -53,6 +53,38 @@ def test_a_new_list_tells_what_went_away(store: Store, told: list[Any]) -> None:
     assert [(gone, None), (changed, newer)] == told
 
 
+def test_what_we_wrote_is_seen_before_the_watch_tells_it(store: Store, told: list[Any]) -> None:
+    """And told once, though the watch brings it again, behind what it had overtaken."""
+    first, second, third = task(version=8), task(version=9), task(version=10)
+    store.put(first)
+    store.learn(third)
+    for each in (second, third):
+        store.put(each)
+
+    assert (third, [(None, first), (first, third)]) == (store.get("ci", "a"), told)
+
+
+def test_what_we_wrote_brings_nothing_back(store: Store) -> None:
+    """The object was deleted while our answer was on its way: no watch would ever take it away again."""
+    store.put(task(version=1))
+    store.remove(task(version=3))
+    store.learn(task(version=2))
+    store.put(task(uid="another"))
+    store.learn(task(version=2))
+
+    assert "another" == store.list()[0]["metadata"]["uid"]
+
+
+def test_versions_that_are_no_numbers_follow_the_watch(store: Store) -> None:
+    """Nothing is assumed of them."""
+    first, second = task(), task()
+    first["metadata"]["resourceVersion"], second["metadata"]["resourceVersion"] = "z", "b"
+    store.put(first)
+    store.put(second)
+
+    assert second == store.get("ci", "a")
+
+
 def test_a_recreated_object_is_another_one(store: Store, told: list[Any]) -> None:
     """Its predecessor's end must not be missed: finalizers, locks and counters hang on it."""
     old, new = task(uid="first"), task(uid="second", version=2)
