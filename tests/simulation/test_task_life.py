@@ -145,6 +145,19 @@ async def test_a_dependent_gets_the_results_of_a_task_that_expires_at_once():
 
 
 @pytest.mark.parametrize("dies_after", DEATHS)
+async def test_every_member_of_a_circle_fails_for_the_circle(dies_after):
+    """They fail one after the other; who only depends on a member fails for that."""
+    async with World() as world:
+        for name, dependency in (("a", "b"), ("b", "c"), ("c", "a"), ("outside", "a")):
+            await world.create(TASK, make.task_manifest(name, dependsOn=[dependency]))
+
+        await settle(world, await world.run_process(dies_after))
+
+        reasons = [(await world.task(name))["status"]["reason"] for name in ("a", "b", "c", "outside")]
+        assert ["DependencyCycle"] * 3 + ["DependencyFailed"] == reasons
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
 async def test_a_deleted_task_leaves_nothing_behind(dies_after):
     """No pod may wait for somebody who is gone."""
     async with World() as world:

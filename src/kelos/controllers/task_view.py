@@ -10,6 +10,7 @@ from typing import TypeVar
 from kelos.api import names
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
 from kelos.api.kinds import JOB, POD, SECRET, TASK, Manifest
+from kelos.api.reasons import Reason
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.branch_view import BranchReader
@@ -183,13 +184,13 @@ class Observer:
         )
 
     def _graph(self, task: Task) -> Mapping[str, tuple[str, ...]]:
-        """dependsOn of every unfinished Task that can be reached from this one."""
+        """dependsOn of every Task that can be reached from this one and has not ended, except of being in a circle."""
         graph: dict[str, tuple[str, ...]] = {task.meta.name: task.spec.depends_on}
         waiting = list(task.spec.depends_on)
         while waiting:
             name = waiting.pop()
             manifest = self.caches.tasks.get(task.meta.namespace, name)
-            if name in graph or manifest is None or is_finished(manifest):
+            if name in graph or manifest is None or _is_behind_us(manifest):
                 continue
             graph[name] = tuple(manifest.get("spec", {}).get("dependsOn") or ())
             waiting += graph[name]
@@ -205,6 +206,11 @@ class Observer:
             if not is_finished(other) and task.meta.name not in kept and not status.get("jobName"):
                 waiting.append(other["metadata"]["name"])
         return tuple(waiting)
+
+
+def _is_behind_us(task: Manifest) -> bool:
+    """Whether it waits for nothing; the members of a circle fail one after the other, and all for the circle."""
+    return is_finished(task) and (task.get("status") or {}).get("reason") != Reason.DEPENDENCY_CYCLE.value
 
 
 def _in_order(pods: Iterable[Manifest]) -> tuple[PodFacts, ...]:
