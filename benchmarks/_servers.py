@@ -69,7 +69,7 @@ async def serve() -> None:
     from kelos.local.server.serving import create_app, open_plane
     from kelos.local.server.serving import serve as serve_app
     from kelos.local.store import Store
-    from kelos.processes import COLLECTED
+    from kelos.processes.plane import COLLECTED
 
     plane = open_plane(Store(None))
     cluster = LocalCluster(plane)

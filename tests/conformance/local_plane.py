@@ -17,7 +17,7 @@ from kelos.local.garbage.expiry import run_job_expiry
 from kelos.local.jobs.control.loop import run_job_controller
 from kelos.local.server.serving import create_app, open_plane, serve
 from kelos.local.store import Store
-from kelos.processes import COLLECTED
+from kelos.processes.plane import COLLECTED
 from realcluster.client import Api, connect
 
 

@@ -17,6 +17,8 @@ from kelos.api.reasons import Reason
 from kelos.cluster.access import Source, select
 from kelos.cluster.client import HttpCluster, connect
 from kelos.controllers.task import TaskController
+from kelos.install import rbac
+from kelos.install.controller import NAME
 from kelos.local.garbage.collector import run_garbage_collector
 from kelos.local.jobs.control.loop import run_job_controller
 from kelos.outputs.document import encode_document
@@ -143,10 +145,14 @@ class TaskCluster:
 
 @asynccontextmanager
 async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
-    """The Task controller, a node, and what a server without Job controller lacks, until the block ends."""
-    source = Source(path="test", folder="/", document=json.loads(server.kubeconfig.read_text()))
-    async with await connect(select([source])) as cluster:
-        counted, node = Counted(cluster), FakeNode(server.api)
+    """The Task controller, a node, and what a server without Job controller lacks, until the block ends.
+
+    On a real server the controller is nobody but itself: what its Role does not allow is denied.
+    """
+    admin = json.loads(server.kubeconfig.read_text())
+    identity = _controller_identity(server, admin) if server.name == "real" else admin
+    async with await _connect(admin) as cluster, await _connect(identity) as own:
+        counted, node = Counted(own), FakeNode(server.api)
         node.register()
         running = TaskCluster(cluster=cluster, counted=counted, namespace=server.namespace, node=node)
         controller = TaskController(
@@ -169,3 +175,18 @@ async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _connect(document: Manifest) -> HttpCluster:
+    return await connect(select([Source(path="test", folder="/", document=document)]))
+
+
+def _controller_identity(server: Server, admin: Manifest) -> Manifest:
+    """A kubeconfig of the controller's ServiceAccount, with the Role that is installed with it."""
+    accounts = server.path("v1", "serviceaccounts")
+    server.api.post(accounts, {"metadata": {"name": NAME}}).expect()
+    server.api.post(server.path(rbac.API_VERSION, "roles"), rbac.role(NAME, server.namespace, rbac.rules())).expect()
+    bound = rbac.binding(NAME, server.namespace, NAME, server.namespace)
+    server.api.post(server.path(rbac.API_VERSION, "rolebindings"), bound).expect()
+    token = server.api.post(f"{accounts}/{NAME}/token", {"spec": {}}).expect()["status"]["token"]
+    return {**admin, "users": [{"name": user["name"], "user": {"token": token}} for user in admin["users"]]}

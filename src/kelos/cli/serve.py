@@ -24,6 +24,7 @@ def command() -> None:
     type=click.Choice(["Always", "IfNotPresent", "Never"]),
     help="When nodes fetch these images (default: as Kubernetes decides by the tag).",
 )
+@click.option("--health-port", type=click.IntRange(1, 65535), metavar="PORT", help="Serve /healthz, /readyz, /metrics.")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -40,12 +41,14 @@ def controller(
     images: tuple[str, ...],
     runner_image: str | None,
     image_pull_policy: str | None,
+    health_port: int | None,
     log_level: str,
 ) -> None:
     """Run the controller against the cluster of the kubeconfig."""
     import structlog
 
-    from kelos.processes import run_controller, until_signal
+    from kelos.processes.controller import run_controller
+    from kelos.processes.signals import until_signal
     from kelos.telemetry.logs import configure_logs
 
     configure_logs(level=log_level)
@@ -67,6 +70,7 @@ def controller(
                     log=log,
                     namespace=watch_namespace,
                     election_namespace=election_namespace if leader_elect else None,
+                    health_port=health_port,
                 )
             )
             log.info("Controller stopped")

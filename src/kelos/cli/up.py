@@ -44,7 +44,8 @@ kubectl 1.29 or newer works with it too.
 @pass_settings
 def command(settings: Context, data: str | None, port: int, pods: int | None, ephemeral: bool, log_level: str) -> None:
     """Run a cluster on this machine: API server, controller, and pods as processes. No Docker, no root."""
-    from kelos.processes import PlaneOptions, run_plane, until_signal, until_stdin_closes
+    from kelos.processes.plane import PlaneOptions, run_plane
+    from kelos.processes.signals import until_signal, until_stdin_closes
     from kelos.telemetry.logs import configure_logs
 
     configure_logs(level=log_level, as_json=ephemeral)

@@ -33,7 +33,7 @@ class Queue(Generic[Key]):
         self._meter = meter
         self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
         self._dirty: dict[Key, float] = {}
-        self._processing: set[Key] = set()
+        self._processing: dict[Key, float] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._is_shut = False
@@ -43,6 +43,11 @@ class Queue(Generic[Key]):
     def __len__(self) -> int:
         """Keys that wait for a worker."""
         return len(self._dirty)
+
+    def longest_work(self) -> tuple[Key, float] | None:
+        """The key that a worker has had for the longest time, and the seconds; None when nobody works."""
+        key = min(self._processing, key=self._processing.__getitem__, default=None)
+        return (key, now() - self._processing[key]) if key is not None else None
 
     def add(self, key: Key) -> None:
         """Have the key worked on; added during its own work it comes again afterwards."""
@@ -86,7 +91,7 @@ class Queue(Generic[Key]):
             self._ready.put_nowait(None)  # for the next worker
             return None
         waited_seconds = now() - self._dirty.pop(key)
-        self._processing.add(key)
+        self._processing[key] = now()
         self._is_idle.clear()
         if self._meter:
             self._meter.waited(waited_seconds)
@@ -95,7 +100,7 @@ class Queue(Generic[Key]):
 
     def done(self, key: Key) -> None:
         """The worker is through with the key, well or not."""
-        self._processing.remove(key)
+        del self._processing[key]
         if key in self._dirty:
             self._ready.put_nowait(key)
         if not self._processing:

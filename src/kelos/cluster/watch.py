@@ -97,6 +97,11 @@ class Cache:
         """Wait until everything that the server had was listed once."""
         await self.synced.wait()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether anybody keeps this cache equal to the server."""
+        return self._heard_at is not None
+
     def freshness(self) -> Freshness:
         return Freshness(
             is_synced=self.synced.is_set(),

@@ -10,7 +10,7 @@ from kelos.api.names import ANNOTATION_LEASE
 from kelos.api.task import Task
 from kelos.apply import Refused, Systems, Taken, apply
 from kelos.cluster.protocol import Cluster
-from kelos.cluster.queue import Queue
+from kelos.cluster.queue import Meter, Queue
 from kelos.controllers.branch_view import BranchReader
 from kelos.controllers.loop import WORKERS, Log, Loop
 from kelos.controllers.secret_watch import SecretWatches
@@ -26,6 +26,8 @@ from kelos.tasks.start import plan_refusal, plan_taken
 from kelos.tasks.view import TaskView
 
 RESYNC_SECONDS = 600.0
+LONGEST_PASS_SECONDS = 600.0
+"""Every request of a pass has a limit of its own; a pass that lasts this long hangs."""
 
 
 class ClientLeases:
@@ -65,9 +67,10 @@ class TaskController:
         monotonic: Callable[[], float],
         log: Log,
         namespace: str | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.caches = build_caches(cluster, namespace)
-        self.queue: Queue[Key] = Queue()
+        self.queue: Queue[Key] = Queue(meter=meter)
         self._leases = ClientLeases(monotonic)
         self._observer = Observer(
             cluster=cluster,
@@ -115,6 +118,23 @@ class TaskController:
     async def wait_synced(self) -> None:
         for cache in self.caches:
             await cache.wait_synced()
+
+    def complaint(self) -> str:
+        """What only a restart can mend, in a sentence; empty when all is well."""
+        for cache in self.caches:
+            state = cache.freshness()
+            if not state.is_healthy:
+                why = f": {state.last_error}" if state.last_error else ""
+                return f"Nothing was heard about kind {cache.kind} for {state.silent_seconds:.0f} seconds{why}"
+        match self.queue.longest_work():
+            case ((namespace, name), seconds) if seconds > LONGEST_PASS_SECONDS:
+                return f"A pass over Task '{name}' in namespace '{namespace}' has lasted {seconds:.0f} seconds"
+        return ""
+
+    def unready(self) -> str:
+        """What this controller still waits for before it can work; empty also while another one leads."""
+        waiting = [str(cache.kind) for cache in self.caches if cache.is_running and not cache.synced.is_set()]
+        return f"Still reading {', '.join(waiting)}" if waiting else ""
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass over one Task; in how many seconds to look again."""

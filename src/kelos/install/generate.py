@@ -1,6 +1,7 @@
 """`python -m kelos.install.generate [--check]`: write every generated file below a folder, or name the stale ones.
 
-With `--crds` the definitions go to stdout instead, for `kubectl apply -f -`.
+With `--crds` and `--controller` the definitions, and what runs the controller, go to stdout instead: for
+`kubectl apply -f -`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from kelos.install import templates
+from kelos.install.controller import build_controller
+from kelos.install.crds import build_crds
+from kelos.settings import REGISTRY
 
 Generator = Callable[[], Iterable[tuple[str, str]]]
 
@@ -31,9 +35,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is stale")
     parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
     parser.add_argument("--crds", action="store_true", help="print the definitions and write nothing")
+    parser.add_argument("--controller", action="store_true", help="print namespace, rights and Deployment")
+    parser.add_argument("--image-prefix", default=REGISTRY, metavar="PREFIX", help="where its images are")
+    parser.add_argument("--image-tag", default="latest", metavar="TAG", help="the tag of its images")
     options = parser.parse_args(arguments)
-    if options.crds:
-        sys.stdout.write(templates.crd_documents())
+    if options.crds or options.controller:
+        manifests = build_crds() if options.crds else []
+        if options.controller:
+            manifests += build_controller(prefix=options.image_prefix, tag=options.image_tag)
+        sys.stdout.write(templates.documents(manifests))
         return 0
     stale = tuple(stale_files(options.root))
     if options.check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import yaml
 
@@ -25,9 +25,9 @@ def crd_templates() -> Iterator[tuple[str, str]]:
         yield f"{FOLDER}/{crd['spec']['names']['plural']}.yaml", crd_template(crd)
 
 
-def crd_documents() -> str:
-    """All definitions as one stream of YAML documents, for `kubectl apply -f -`."""
-    return yaml.dump_all(build_crds(), Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
+def documents(manifests: Iterable[Manifest]) -> str:
+    """One stream of YAML documents, for `kubectl apply -f -`."""
+    return yaml.dump_all(manifests, Dumper=yaml.CSafeDumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def crd_template(crd: Manifest) -> str:

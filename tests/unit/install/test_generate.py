@@ -70,3 +70,17 @@ def test_a_description_may_show_a_template():
     crd = {"kind": "X", "metadata": {"name": "x"}, "spec": {"description": "write {{.Deps}} or {{`a`}}"}}
 
     assert crd == yaml.safe_load(rendered(templates.crd_template(crd), keep=False))
+
+
+def test_the_controller_is_printed_with_its_images(capsys):
+    """For `kubectl apply -f -`: names of images are all that differs from one installation to the next."""
+    assert 0 == generate.main(["--crds", "--controller", "--image-prefix", "example.org/k", "--image-tag", "v1"])
+
+    printed = list(yaml.safe_load_all(capsys.readouterr().out))
+    kinds = [manifest["kind"] for manifest in printed]
+    container = printed[-1]["spec"]["template"]["spec"]["containers"][0]
+    assert ["CustomResourceDefinition"] * 3 + ["Namespace", "ServiceAccount"] == kinds[:5]
+    assert "example.org/k/kelos:v1" == container["image"]
+    assert {"--runner-image=example.org/k/kelos-runner:v1", "--agent-image=demo=example.org/k/demo:v1"} <= set(
+        container["args"]
+    )

@@ -1,4 +1,4 @@
-"""Wiring: real clients into real loops, one function per process."""
+"""Wiring of the local plane: a whole cluster in one process."""
 
 from __future__ import annotations
 
@@ -7,29 +7,20 @@ import ctypes
 import fcntl
 import os
 import secrets
-import signal
-import socket
 import sqlite3
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import structlog
 from starlette.applications import Starlette
 
 from kelos.api.kinds import CONFIG_MAP, CRD, JOB, LEASE, NAMESPACE, POD, PVC, SECRET, SERVICE_ACCOUNT, Manifest
 from kelos.api.names import ENTRYPOINT
-from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
-from kelos.controllers.loop import WORKERS, Log
-from kelos.controllers.task import TaskController
 from kelos.errors import NotFound, UserError
 from kelos.install.crds import build_crds
 from kelos.local.cluster import LocalCluster
@@ -41,44 +32,15 @@ from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.settings import NodeSettings, host_environment
 from kelos.local.server.serving import RunningServer, create_app, open_plane, serve
 from kelos.local.store import Store
+from kelos.processes.controller import run_controller
 from kelos.settings import Settings
 
 PR_SET_DUMPABLE = 4  # prctl(2)
-ELECTION = "kelos-controller-leader-election"
 RUNNER = (sys.executable, "-I", "-m", "kelos.runner")
 """Isolated: the working directory is a checkout, and nothing in it may become a module of ours."""
 
 COLLECTED = (POD, JOB, SECRET, CONFIG_MAP, SERVICE_ACCOUNT, LEASE, PVC, NAMESPACE)
 """Built-in kinds that may be owned or own; kinds that definitions add are found by the collector itself."""
-
-
-def wall() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-async def run_controller(
-    cluster: Cluster,
-    *,
-    settings: Settings,
-    log: Log,
-    namespace: str | None = None,
-    election_namespace: str | None = None,
-    workers: int = WORKERS,
-) -> None:
-    """The controller until cancelled; with an election namespace only while this process leads."""
-    controller = TaskController(
-        cluster, settings=settings, now=wall, monotonic=time.monotonic, log=log, namespace=namespace
-    )
-    if election_namespace is None:
-        await controller.run(workers)
-        return
-    identity = f"{socket.gethostname()}-{secrets.token_hex(4)}"
-    election = Election(cluster, election_namespace, ELECTION, identity, wall=wall)
-
-    def lost() -> None:
-        log.error("Leadership lost", identity=identity)
-
-    await election.run(lambda: controller.run(workers), on_lost=lost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,39 +157,3 @@ def pod_folder(database: Path | None) -> Iterator[Path]:
         with suppress(OSError):
             folder.rmdir()  # nothing is in it: there never was a database
         os.close(lock)
-
-
-async def until_signal(work: Coroutine[Any, Any, None]) -> None:
-    """Run until it ends or SIGINT or SIGTERM comes; then it is cancelled and may tidy up."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await _until(stop, work)
-
-
-async def until_stdin_closes(work: Coroutine[Any, Any, None]) -> None:
-    """The same, and also until standard input is closed: a parent that dies takes us along."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-
-    def wait_for_the_end() -> None:
-        while os.read(0, 65536):
-            pass
-        loop.call_soon_threadsafe(stop.set)
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-    await _until(stop, work)
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        return

@@ -1,0 +1,56 @@
+"""What the controller may do, and nothing more: the rules of its roles."""
+
+from __future__ import annotations
+
+from kelos.api.kinds import Manifest
+
+GROUP = "rbac.authorization.k8s.io"
+API_VERSION = f"{GROUP}/v1"
+
+RULES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("kelos.dev", ("tasks",), ("get", "list", "watch", "patch", "delete")),
+    ("kelos.dev", ("tasks/status",), ("patch",)),
+    # Where owners are guarded, who makes a child that blocks its owner's deletion must be allowed this.
+    ("kelos.dev", ("tasks/finalizers",), ("update",)),
+    ("kelos.dev", ("workspaces", "agentconfigs"), ("list", "watch")),
+    ("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete")),
+    ("", ("pods",), ("get", "list", "watch", "patch")),
+    ("", ("pods/log",), ("get",)),
+    # List and watch of one Secret by name, while a Task waits for it.
+    ("", ("secrets",), ("get", "list", "watch", "create")),
+    ("coordination.k8s.io", ("leases",), ("get", "list", "watch", "create", "update", "delete")),
+    ("", ("events",), ("create", "list")),
+)
+"""(API group, resources, verbs) in every namespace that the controller serves."""
+
+ELECTION_RULES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("coordination.k8s.io", ("leases",), ("get", "create", "update")),
+)
+"""The same for the namespace of the leader's Lease."""
+
+
+def rules(wanted: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = RULES) -> list[Manifest]:
+    """Rules as a Role carries them."""
+    return [{"apiGroups": [group], "resources": list(what), "verbs": list(verbs)} for group, what, verbs in wanted]
+
+
+def role(name: str, namespace: str | None, wanted: list[Manifest]) -> Manifest:
+    """A Role, or a ClusterRole without a namespace."""
+    kind = "ClusterRole" if namespace is None else "Role"
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": _meta(name, namespace), "rules": wanted}
+
+
+def binding(name: str, namespace: str | None, account: str, account_namespace: str) -> Manifest:
+    """Gives the role of that name to a ServiceAccount; everywhere without a namespace."""
+    is_everywhere = namespace is None
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterRoleBinding" if is_everywhere else "RoleBinding",
+        "metadata": _meta(name, namespace),
+        "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole" if is_everywhere else "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
+    }
+
+
+def _meta(name: str, namespace: str | None) -> Manifest:
+    return {"name": name} if namespace is None else {"name": name, "namespace": namespace}

@@ -1,0 +1,109 @@
+"""What a controller says of itself: alive while it can do its work, ready once it has read everything."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timezone
+
+import pytest
+
+from kelos.api.kinds import CRD
+from kelos.cluster.watch import SILENT_SECONDS
+from kelos.controllers.task import LONGEST_PASS_SECONDS, TaskController
+from kelos.install.crds import build_crds
+from kelos.local.cluster import LocalCluster
+from kelos.local.server.serving import open_plane
+from kelos.local.store import Store
+from kelos.settings import Settings
+from virtual_time import VirtualLoop
+from world import SilentLog
+
+pytestmark = pytest.mark.anyio
+
+HOUR_SECONDS = 3600.0
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class Mute:
+    """A cluster whose lists hang for ever, or not."""
+
+    def __init__(self, cluster, *, hangs):
+        self._cluster = cluster
+        self._hangs = hangs
+
+    def __getattr__(self, name):
+        return getattr(self._cluster, name)
+
+    async def list(self, *args, **options):
+        if self._hangs:
+            await asyncio.Event().wait()
+        return await self._cluster.list(*args, **options)
+
+
+async def build(*, hangs=False):
+    cluster = LocalCluster(open_plane(Store()))
+    for crd in build_crds():
+        await cluster.create(CRD, crd)
+    return TaskController(
+        Mute(cluster, hangs=hangs),
+        settings=Settings(),
+        now=lambda: datetime.now(timezone.utc),
+        monotonic=lambda: asyncio.get_running_loop().time(),
+        log=SilentLog(),
+    )
+
+
+@asynccontextmanager
+async def running(controller):
+    task = asyncio.ensure_future(controller.run())
+    await asyncio.sleep(1)
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_controller_that_works_has_nothing_to_complain_of():
+    """A quiet hour is no reason to be started anew."""
+    controller = await build()
+    async with running(controller):
+        await asyncio.sleep(HOUR_SECONDS)
+
+        assert ("", "") == (controller.complaint(), controller.unready())
+
+
+async def test_nor_has_one_that_waits_for_its_turn():
+    """Else a Deployment with two replicas would never be available."""
+    controller = await build()
+    await asyncio.sleep(HOUR_SECONDS)
+
+    assert ("", "") == (controller.complaint(), controller.unready())
+
+
+async def test_one_that_still_reads_is_alive_and_not_ready():
+    controller = await build(hangs=True)
+    async with running(controller):
+        assert ("", True) == (controller.complaint(), controller.unready().startswith("Still reading Task, Job"))
+
+
+async def test_one_whose_watch_is_stuck_says_so():
+    """A kubelet starts it anew."""
+    controller = await build(hangs=True)
+    async with running(controller):
+        await asyncio.sleep(SILENT_SECONDS)
+
+        assert "Nothing was heard about kind Task for 601 seconds" == controller.complaint()
+
+
+async def test_one_whose_pass_never_ends_says_so():
+    controller = await build()
+    controller.queue.add(("team", "fix-bug"))
+    await controller.queue.get()
+    await asyncio.sleep(LONGEST_PASS_SECONDS + 1)
+
+    assert "A pass over Task 'fix-bug' in namespace 'team' has lasted 601 seconds" == controller.complaint()
