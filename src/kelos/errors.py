@@ -98,6 +98,9 @@ class RateLimited(RemoteError):
         self.retry_at = retry_at
 
 
+UNDECLARED = "field not declared in schema"
+
+
 def cluster_error(
     status: int,
     message: str,
@@ -112,6 +115,8 @@ def cluster_error(
         kind = AlreadyExists
     elif reason == "Expired" or status == 410:
         kind = Gone
+    elif status == 500 and UNDECLARED in message:
+        kind = Invalid  # server-side apply of a field that the kind does not have
     elif status >= 500:
         kind = Unavailable
     else:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from kelos.errors import Invalid, cluster_error
+
 from .servers import Server, causes, config_map, widget
 
 
@@ -112,7 +114,7 @@ def test_yaml_is_accepted_as_a_body(server: Server) -> None:
 
 
 def test_unknown_fields_are_refused_on_request(server: Server) -> None:
-    """`fieldValidation=Strict` is what kubectl sends: a misspelt field is not lost silently."""
+    """`fieldValidation=Strict` is what kubectl and we send: a misspelt field is not lost silently."""
     answer = server.api.post(server.widgets(), widget("one", colr="red"), fieldValidation="Strict")
 
     assert (400, "BadRequest") == (answer.status, answer.reason)
@@ -147,3 +149,14 @@ def test_without_credentials_nothing_is_told(server: Server) -> None:
     answer = server.api.request("GET", server.config_maps(), headers={"Authorization": "Bearer wrong"})
 
     assert (401, "Unauthorized") == (answer.status, answer.reason)
+
+
+def test_a_misspelt_field_is_refused_when_it_is_applied(server: Server) -> None:
+    """Whatever was asked for. Kubernetes calls it a fault of its own; to us it is a call that can be mended."""
+    options = {"fieldManager": "kelos-cli", "fieldValidation": "Ignore"}
+
+    answer = server.api.patch(server.widgets("one"), widget("one", colr="red"), "apply-patch+yaml", **options)
+
+    said = answer.body["message"]
+    assert isinstance(cluster_error(answer.status, said, reason=answer.reason), Invalid)
+    assert "colr" in said

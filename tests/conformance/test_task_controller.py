@@ -123,6 +123,18 @@ async def test_pod_overrides_that_kubernetes_refuses_fail_the_task_with_its_word
         assert "nowhere" in status["message"]
 
 
+async def test_a_misspelt_pod_override_is_named_instead_of_dropped(server: Server) -> None:
+    """An affinity that is silently not there sends the agent to any node."""
+    async with task_cluster(server) as tasks:
+        overrides = {"affinity": {"nodeAfinity": {}}}
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", podOverrides=overrides))
+
+        status = await tasks.ended()
+
+        assert ("Failed", "InvalidSpec") == (status["phase"], status["reason"])
+        assert 'unknown field "spec.template.spec.affinity.nodeAfinity"' in status["message"]
+
+
 async def test_a_missing_secret_wakes_its_task_when_it_appears(server: Server) -> None:
     """No polling interval passes in between."""
     async with task_cluster(server) as tasks:

@@ -41,7 +41,7 @@ from kelos.action.news.events import (
 )
 from kelos.action.news.threads import Threads
 from kelos.api.kinds import Manifest
-from kelos.api.reasons import ClientReason
+from kelos.api.reasons import ClientReason, prompt_problem
 from kelos.errors import KelosError, Unavailable
 
 SETTLE_SECONDS = 15.0
@@ -79,6 +79,7 @@ class Step:
         self._has_logs = False
         self._news = ""
         self._pod = ""
+        self._is_warned = False
         self.task = manifest
         self.created: bool | None = None
         self._began_at = around.clock()
@@ -163,6 +164,9 @@ class Step:
         if (pod := str(status.get("podName") or "")) and pod != self._pod:
             self._pod = pod
             self._threads.read_pod(pod)
+        if (problem := prompt_problem(task)) and not self._is_warned:
+            self._is_warned = True
+            self._around.console.warn(problem)
         ending = conclude(task, required=self._inputs.require_results)
         return self._finish(ending) if ending else None
 

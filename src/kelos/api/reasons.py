@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 
 class Phase(str, Enum):
@@ -103,3 +105,16 @@ The Job's failure policy fails the Job on any of them, so that no such ending is
 def exit_code_of(reason: Reason) -> int:
     """The reserved exit code of a reason; `AgentError`'s for one that has none."""
     return next((code for code, known in EXIT_CODES.items() if known is reason), 80)
+
+
+PROMPT_RENDERED = "PromptRendered"
+"""The Task's condition that tells what became of its prompt's template."""
+
+
+def prompt_problem(task: Mapping[str, Any]) -> str:
+    """Why the agent got the prompt with its template unfilled; empty when it did not."""
+    status = task.get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == PROMPT_RENDERED and condition.get("status") == "False":
+            return str(condition.get("message") or "The prompt was sent as written: its template failed")
+    return ""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from kelos.api.kinds import TASK, Manifest
+from kelos.api.reasons import prompt_problem
 from kelos.cli.objects import get_named
 from kelos.cli.streaming import POLL_SECONDS, LogFollower, Screen, safe
 from kelos.cluster.protocol import ChangeType, Cluster
@@ -85,6 +86,7 @@ async def follow(
     follower: LogFollower | None = None
     streaming: asyncio.Task[None] | None = None
     told: tuple[object, ...] = ()
+    is_warned = False
     task: Manifest = {}
     try:
         async for task in changes_of(cluster, namespace, name, say=say):
@@ -92,6 +94,9 @@ async def follow(
                 follower = LogFollower(cluster, task, screen)
                 streaming = asyncio.create_task(follower.run())
             status = task.get("status") or {}
+            if (problem := prompt_problem(task)) and not is_warned:
+                is_warned = True
+                say(f"Warning: {safe(problem)}")
             standing = (status.get("phase"), status.get("reason"))
             if follower is not None and is_over(task):
                 await follower.wait_for(str(status.get("podName") or ""), DRAIN_SECONDS)

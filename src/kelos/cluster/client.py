@@ -14,6 +14,8 @@ from kelos.cluster.protocol import Change, Page, PatchType
 if TYPE_CHECKING:
     from kelos.cluster.http.transport import Transport
 
+STRICT = "Strict"
+"""What somebody wrote must not be dropped because it is misspelt."""
 READ_MARGIN_SECONDS = 15
 """A watch is given up that much later than the server promised to end it: its connection is dead."""
 
@@ -60,7 +62,8 @@ class HttpCluster:
 
     async def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
         path = kind.path(manifest["metadata"].get("namespace"))
-        return await self._transport.request("POST", path, _query(dryRun="All" if dry_run else ""), body=manifest)
+        query = _query(dryRun="All" if dry_run else "", fieldValidation=STRICT)
+        return await self._transport.request("POST", path, query, body=manifest)
 
     async def replace(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:
         metadata = manifest["metadata"]
@@ -80,7 +83,12 @@ class HttpCluster:
         force: bool = False,
         dry_run: bool = False,
     ) -> Manifest:
-        query = _query(fieldManager=field_manager, force="true" if force else "", dryRun="All" if dry_run else "")
+        query = _query(
+            fieldManager=field_manager,
+            force="true" if force else "",
+            dryRun="All" if dry_run else "",
+            fieldValidation=STRICT if type is PatchType.APPLY else "",
+        )
         path = kind.path(namespace, name, subresource or None)
         return await self._transport.request("PATCH", path, query, body=body, content_type=type.value)
 

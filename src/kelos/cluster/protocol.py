@@ -69,7 +69,10 @@ class Cluster(Protocol):
         ...
 
     async def create(self, kind: Kind, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """The namespace is the manifest's. Raises AlreadyExists, Invalid, Forbidden."""
+        """The namespace is the manifest's; a field that the kind does not have is refused.
+
+        Raises AlreadyExists, Invalid, Forbidden.
+        """
         ...
 
     async def replace(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:

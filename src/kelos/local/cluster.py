@@ -16,7 +16,7 @@ from kelos.local.server.logs import LogReader, NoLogs
 from kelos.local.server.refusals import Refusal
 from kelos.local.server.resources import Resource
 from kelos.local.server.verbs.deleting import delete
-from kelos.local.server.verbs.options import DeleteOptions, ListOptions, WriteOptions, Written
+from kelos.local.server.verbs.options import DeleteOptions, FieldValidation, ListOptions, WriteOptions, Written
 from kelos.local.server.verbs.patching import patch
 from kelos.local.server.verbs.plane import Plane
 from kelos.local.server.verbs.pods import bind
@@ -66,7 +66,7 @@ class LocalCluster:
             if kind.plural == "bindings":
                 bind(self._plane, self._resource(POD), namespace, manifest["metadata"]["name"], manifest)
                 return _copy(manifest)
-            options = WriteOptions(dry_run=dry_run, manager=self._manager)
+            options = WriteOptions(dry_run=dry_run, manager=self._manager, field_validation=FieldValidation.STRICT)
             return _fresh(create(self._plane, self._resource(kind), namespace, _copy(manifest), options))
 
     async def replace(self, kind: Kind, manifest: Manifest, *, subresource: str = "") -> Manifest:

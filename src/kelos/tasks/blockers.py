@@ -58,7 +58,9 @@ def dependency_missing(view: TaskView) -> Blocker | None:
     missing = dependencies.missing(view)
     if not missing:
         return None
-    return Blocker(reason=Reason.DEPENDENCY_MISSING, message=f"Waiting for {_tasks(missing)} to be created")
+    one = "it" if len(missing) == 1 else "them"
+    message = f"Waiting for {_tasks(missing)} to be created; create {one}, or correct dependsOn"
+    return _transient(Reason.DEPENDENCY_MISSING, message)
 
 
 def dependency_unfinished(view: TaskView) -> Blocker | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kelos.api.kinds import JOB, SECRET, Kind, Manifest
-from kelos.api.reasons import Phase, Reason
+from kelos.api.reasons import PROMPT_RENDERED, Phase, Reason
 from kelos.errors import Forbidden, Invalid, UserError
 from kelos.plan import Create, EventType, Plan, Step
 from kelos.pods.job import Built, build_job
@@ -13,8 +13,8 @@ from kelos.tasks.blockers import Blocker, first_blocker
 from kelos.tasks.dependencies import to_keep
 from kelos.tasks.finish import end, tell
 from kelos.tasks.prompt import Rendered, render_prompt
-from kelos.tasks.status import INPUTS_READY, PROMPT_RENDERED, in_phase, set_status, with_condition
-from kelos.tasks.stop import inputs_missing_for, stop_before_job
+from kelos.tasks.status import DEPENDENCIES_FOUND, INPUTS_READY, in_phase, set_status, with_condition
+from kelos.tasks.stop import missing_for, stop_before_job
 from kelos.tasks.view import TaskView
 
 SAFETY_LOOK_SECONDS = 60.0
@@ -59,16 +59,19 @@ def _refuse(view: TaskView, reason: Reason, message: str) -> Plan:
 
 
 def _hold(view: TaskView, blocker: Blocker) -> Plan:
-    waited = inputs_missing_for(view) if blocker.is_transient else None
+    waited = missing_for(view, blocker.reason) if blocker.is_transient else None
     seconds = waited.total_seconds() if waited is not None else 0.0
     limit = view.task.spec.start_timeout_seconds
     if seconds >= limit:
         return end(view, Phase.FAILED, blocker.reason, f"{blocker.message} (gave up after {limit} seconds)")
     status = in_phase(view, Phase.WAITING, blocker.reason, blocker.message)
     status = _with_dependencies(view, status)
-    value = "False" if blocker.is_transient else "Unknown"
+    is_early = blocker.reason is Reason.DEPENDENCY_MISSING
+    value = "False" if blocker.is_transient and not is_early else "Unknown"
     status = with_condition(status, view, INPUTS_READY, value, blocker.reason.value, blocker.message)
     if view.task.spec.depends_on:
+        found = ("False", "Missing", blocker.message) if is_early else ("True", "Found", "Every dependency exists")
+        status = with_condition(status, view, DEPENDENCIES_FOUND, *found)
         text = "The prompt is rendered when the Task starts"
         status = with_condition(status, view, PROMPT_RENDERED, "Unknown", "Waiting", text)
     again = min(limit - seconds, max(2.0, min(30.0, seconds / 4))) if blocker.is_transient else SAFETY_LOOK_SECONDS

@@ -10,8 +10,8 @@ from kelos.plan import SetStatus, Step
 from kelos.tasks.view import TaskView
 
 SUCCEEDED = "Succeeded"
+DEPENDENCIES_FOUND = "DependenciesFound"
 INPUTS_READY = "InputsReady"
-PROMPT_RENDERED = "PromptRendered"
 STOP_REQUESTED = "StopRequested"
 
 MESSAGE_LIMIT = 2000

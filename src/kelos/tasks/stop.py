@@ -14,7 +14,7 @@ from kelos.pods.policy import is_final
 from kelos.tasks.evidence.attempts import agent_errors, attempts_over, infrastructure_failures, record
 from kelos.tasks.evidence.diagnosis import Diagnosis, why_no_pod, why_not_started
 from kelos.tasks.evidence.facts import PodFacts
-from kelos.tasks.status import INPUTS_READY, STOP_REQUESTED, condition_since, true_condition
+from kelos.tasks.status import DEPENDENCIES_FOUND, INPUTS_READY, STOP_REQUESTED, condition_since, true_condition
 from kelos.tasks.view import TaskView
 
 LEASE_LIMIT_SECONDS = 24 * 3600
@@ -153,8 +153,10 @@ def _will_be_repeated(view: TaskView) -> bool:
     return (view.now - ended_at).total_seconds() >= JOB_VERDICT_SECONDS
 
 
-def inputs_missing_for(view: TaskView) -> timedelta | None:
-    since = condition_since(view.status, INPUTS_READY, "False")
+def missing_for(view: TaskView, reason: Reason) -> timedelta | None:
+    """How long the Task has waited for something to be created: dependencies have a clock of their own."""
+    condition = DEPENDENCIES_FOUND if reason is Reason.DEPENDENCY_MISSING else INPUTS_READY
+    since = condition_since(view.status, condition, "False")
     return view.now - since if since is not None else None
 
 

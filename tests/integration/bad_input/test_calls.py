@@ -1,5 +1,6 @@
 """Calls that are wrong by themselves: nothing is sent, and the sentence names the word to change."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,23 @@ def test_reserved_names_in_the_pod_are_refused_on_arrival(doors: Doors, override
     assert 3 == call.code, call.said
     for text in (step.outputs["message"], call.err):
         assert sentence_has(text, "podOverrides", *words)
+
+
+@pytest.mark.parametrize("kind", ["Task", "Workspace"])
+def test_a_misspelt_field_is_named(doors: Doors, kind: str):
+    """It would be dropped in silence otherwise, and the agent would do something else than was asked."""
+    task = task_file("never", promt="say hello", branhc="feature")
+    workspace = {"apiVersion": "kelos.dev/v1alpha2", "kind": "Workspace", "metadata": {"name": "never"}}
+    workspace["spec"] = {"repo": "https://example.com/a.git", "promt": True, "branhc": "x"}
+    file = doors.file("one.json", task if kind == "Task" else json.dumps(workspace))
+    called = [doors.cli("apply", "-f", str(file)).err]
+    if kind == "Task":
+        step = doors.action(task_file="one.json")
+        assert (2, "invalid-input") == (step.code, step.outputs["failure-reason"]), step.said
+        called.append(step.outputs["message"])
+
+    for said in called:
+        assert sentence_has(said, 'unknown field "spec.promt"', 'unknown field "spec.branhc"'), said
 
 
 def test_an_unknown_agent_in_a_file_is_refused_by_the_cluster(doors: Doors):

@@ -235,6 +235,7 @@ def test_a_broken_template_is_sent_as_written_and_told(plane: Plane, ended: dict
     assert ("False", "TemplateFailed", "Warning") == (condition["status"], condition["reason"], event["type"])
     for text in (condition["message"], event["message"]):
         assert sentence_has(text, "The prompt was sent as written", "line 1")
+    assert sentence_has(ended[name].out, "::warning", "The prompt was sent as written", "line 1")
     assert f"| {CASES[name].prompt.removeprefix('say ')}" in ended[name].out
 
 

@@ -53,7 +53,7 @@ LATER = {
     ),
     "dependency": (
         ("--depends-on", "task-later"),
-        ("(DependencyMissing)", "Waiting for Task 'task-later' to be created"),
+        ("(DependencyMissing)", "Waiting for Task 'task-later' to be created", "create it, or correct dependsOn"),
         dependency_later,
     ),
 }

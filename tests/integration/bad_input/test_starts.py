@@ -62,6 +62,12 @@ CASES = {
         spec={"agentConfigRefs": [{"name": "unwritten"}]},
         waited=True,
     ),
+    "dependency-missing": Case(
+        reason=Reason.DEPENDENCY_MISSING,
+        words=("Task 'nobody'", "to be created", "create it, or correct dependsOn", "gave up after 3 seconds"),
+        spec={"dependsOn": ["nobody"]},
+        waited=True,
+    ),
     "secret-missing": Case(
         reason=Reason.SECRET_MISSING,
         words=("Secret 'lost' (agent credentials)", "does not exist in namespace 'default'", "create it"),

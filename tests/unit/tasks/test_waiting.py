@@ -130,6 +130,17 @@ def test_a_missing_workspace_fails_the_task_after_the_start_timeout():
     assert "gave up after 60 seconds" in status_of(decided)["message"]
 
 
+def test_a_dependency_that_nobody_creates_fails_the_task_after_the_start_timeout():
+    """A misspelt name must not keep a pipeline waiting for ever."""
+    held = status_of(plan(make.view(make.task(dependsOn=["scafold"]), dependencies={"scafold": None})))
+    task = make.task(dependsOn=["scafold"], status=held)
+
+    later = status_of(plan(make.view(task, dependencies={"scafold": None}, now=make.NOW + timedelta(seconds=600))))
+
+    assert ("Waiting", "DependencyMissing") == (held["phase"], held["reason"])
+    assert ("Failed", "gave up after 600 seconds") == (later["phase"], later["message"][-26:-1])
+
+
 def test_waiting_for_a_dependency_does_not_count_against_the_start_timeout():
     """A dependency may take hours; the inputs' clock starts when it is done."""
     first = plan(make.view(make.task(workspaceRef={"name": "shop"}, dependsOn=["a"]), dependencies={"a": None}))

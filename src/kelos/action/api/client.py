@@ -30,8 +30,11 @@ class Api:
         self.credentials = credentials
 
     def create(self, kind: Kind, namespace: str, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """POST; never tried again here, because only the caller knows whether the first one counted."""
-        query = {"fieldManager": "kelos-action", **({"dryRun": "All"} if dry_run else {})}
+        """POST; never tried again here, because only the caller knows whether the first one counted.
+
+        A misspelt field is refused, where the server would drop it by default.
+        """
+        query = {"fieldManager": "kelos-action", "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
         return self._call("POST", kind.path(namespace), query=query, body=manifest)
 
     def get(self, kind: Kind, namespace: str, name: str, *, timeout: float = CALL_SECONDS) -> Manifest:

@@ -46,11 +46,13 @@ def _size(*fields: str) -> Callable[[Manifest], object]:
 
 
 def _job_status(job: Manifest) -> str:
-    status = job.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition["type"] in ("Complete", "Failed", "Suspended", "FailureTarget") and condition["status"] == "True":
-            return str(condition["type"])
-    return "Terminating" if job["metadata"].get("deletionTimestamp") else "Running"
+    """A Job that failed keeps the conditions that came before, so ends are looked for first."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    holds = {condition["type"] for condition in conditions if condition["status"] == "True"}
+    if job["metadata"].get("deletionTimestamp"):
+        holds.add("Terminating")
+    order = ("Complete", "Failed", "Terminating", "Suspended", "FailureTarget", "SuccessCriteriaMet")
+    return next((state for state in order if state in holds), "Running")
 
 
 def _job_completions(job: Manifest) -> str:

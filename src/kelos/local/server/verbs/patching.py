@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 
 from kelos.api.kinds import Manifest
@@ -25,7 +26,7 @@ from kelos.local.server.refusals import (
     unsupported_media_type,
 )
 from kelos.local.server.resources import Resource
-from kelos.local.server.verbs.options import WriteOptions, Written
+from kelos.local.server.verbs.options import FieldValidation, WriteOptions, Written
 from kelos.local.server.verbs.plane import Plane
 from kelos.local.server.verbs.reading import key_for
 from kelos.local.server.verbs.writing import Draft, create, update
@@ -87,6 +88,7 @@ def _apply(
     options: WriteOptions,
     subresource: str,
 ) -> Written:
+    options = replace(options, field_validation=FieldValidation.STRICT)  # nobody can own a field that does not exist
     config = _configuration(resource, name, body, subresource, options)
     manager = applier(options.field_manager, subresource)
     now = timestamp(plane.now())
