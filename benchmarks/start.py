@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
-from pathlib import Path
+
+from _servers import ROOT
 
 ROUNDS = 15
-ROOT = Path(__file__).parent.parent
 
 
 def cpu_seconds(command: list[str], env: dict[str, str]) -> float:
@@ -23,6 +22,8 @@ def cpu_seconds(command: list[str], env: dict[str, str]) -> float:
 
 
 def main() -> None:
+    from realcluster.binaries import find_kubectl, on_path
+
     env = {k: v for k, v in os.environ.items() if k not in ("PYTHONDONTWRITEBYTECODE", "GITHUB_OUTPUT")}
     python = sys.executable
     commands = {
@@ -33,8 +34,8 @@ def main() -> None:
         "kelos run --dry-run": [python, "-m", "kelos", "run", "--dry-run", "-p", "x", "--credential-type", "none"],
         "the Action, refused input": [python, "-I", str(ROOT / "src/kelos/action/__main__.py")],
     }
-    if kubectl := shutil.which("kubectl"):
-        commands["kubectl version --client"] = [kubectl, "version", "--client"]
+    if kubectl := find_kubectl() or on_path("kubectl"):
+        commands["kubectl version --client"] = [str(kubectl), "version", "--client"]
     for command in commands.values():
         cpu_seconds(command, env)  # compile, and warm the page cache
     times: dict[str, list[float]] = {name: [] for name in commands}

@@ -46,9 +46,7 @@ class WorkspaceSpec(Model):
     ref: str | None = Field(
         default=None, description="Branch, tag or full commit to start from; the remote's default branch when unset."
     )
-    secret_ref: SecretReference | None = Field(
-        default=None, description="Secret with GITHUB_TOKEN, or with appID, installationID and privateKey."
-    )
+    secret_ref: SecretReference | None = Field(default=None, description="Secret with GITHUB_TOKEN.")
     remotes: tuple[Remote, ...] = Field(
         default=(),
         max_length=64,

@@ -31,8 +31,12 @@ class Mounts:
     """Secrets and ConfigMaps whose values MCP servers use: each is mounted once, its values never leave it."""
 
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
+    required: set[tuple[str, str]] = field(default_factory=set)
+    """Those without which the pod must not start."""
 
-    def folder(self, kind: str, name: str) -> str:
+    def folder(self, kind: str, name: str, *, is_optional: bool = False) -> str:
+        if not is_optional:
+            self.required.add((kind, name))
         return self.sources.setdefault((kind, name), f"{MCP_SECRETS_PATH}/{len(self.sources)}")
 
 
@@ -94,8 +98,9 @@ def _env_value(server: str, entry: Manifest, mounts: Mounts) -> object:
         return str(entry.get("value") or "")
     for field_name, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
         if ref := source.get(field_name):
-            path = f"{mounts.folder(kind, ref['name'])}/{ref['key']}"
-            return {"$file": path, "optional": True} if ref.get("optional") else {"$file": path}
+            is_optional = bool(ref.get("optional"))
+            path = f"{mounts.folder(kind, ref['name'], is_optional=is_optional)}/{ref['key']}"
+            return {"$file": path, "optional": True} if is_optional else {"$file": path}
     name = entry.get("name")
     raise UserError(f"MCP server '{server}': env '{name}' may take its value from secretKeyRef or configMapKeyRef only")
 

@@ -16,6 +16,8 @@ def container_defaults(pod: Manifest | None = None) -> Manifest:
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    if (pod or {}).get("runAsUser") == 0:
+        defaults.pop("runAsNonRoot")  # the two together can never start; who asks for root is told by policy
     return {key: value for key, value in defaults.items() if key not in (pod or {})}
 
 
@@ -24,7 +26,7 @@ def secured(container: Manifest, pod: Manifest | None = None) -> Manifest:
     own = container.get("securityContext") or {}
     defaults = container_defaults(pod)
     if own.get("runAsUser") == 0:
-        defaults.pop("runAsNonRoot", None)  # the two together can never start; who asks for root is told by policy
+        defaults.pop("runAsNonRoot", None)
     return {**container, "securityContext": {**defaults, **own}}
 
 

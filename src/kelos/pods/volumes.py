@@ -98,7 +98,8 @@ def _mcp(mounts: Mounts) -> list[Pair]:
     for number, ((kind, name), path) in enumerate(mounts.sources.items()):
         reference: Manifest = {"secretName": name} if kind == "Secret" else {"name": name}
         field = "secret" if kind == "Secret" else "configMap"
-        source = {field: {**reference, "defaultMode": READ_ONLY_BY_ALL}}
+        optional = {} if (kind, name) in mounts.required else {"optional": True}
+        source = {field: {**reference, **optional, "defaultMode": READ_ONLY_BY_ALL}}
         found.append(_pair(f"kelos-mcp-{number}", source, path, read_only=True))
     return found
 

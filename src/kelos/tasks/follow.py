@@ -15,6 +15,7 @@ from kelos.tasks.status import STOP_REQUESTED, in_phase, set_status, timestamp, 
 from kelos.tasks.stop import (
     JOB_VERDICT_SECONDS,
     QUIET_START_SECONDS,
+    TOLD_START_SECONDS,
     Stop,
     newest,
     start_diagnosis,
@@ -130,7 +131,7 @@ def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
         message = f"The agent runs in pod '{pod.name}'"
         return in_phase(view, Phase.RUNNING, None, message, startTime=since, jobName=job_name, podName=pod.name)
     waited = waiting_since_start(view)
-    is_quiet = waited is None or waited.total_seconds() < QUIET_START_SECONDS
+    is_quiet = waited is None or waited.total_seconds() < TOLD_START_SECONDS
     why = start_diagnosis(view)
     is_held = pod is not None and bool(pod.gate)
     if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not why.is_problem and not is_held:
@@ -154,6 +155,7 @@ def _look_again(view: TaskView) -> float | None:
             return JOB_VERDICT_SECONDS
         return RETRIES_LOOK_SECONDS if view.task.spec.retries else None
     seconds = waited.total_seconds()
-    if seconds < QUIET_START_SECONDS:
-        return QUIET_START_SECONDS - seconds
+    for mark in (QUIET_START_SECONDS, TOLD_START_SECONDS):
+        if seconds < mark:
+            return mark - seconds
     return max(1.0, min(30.0, view.task.spec.start_timeout_seconds - seconds))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kelos.agents.registry import find_agent
 from kelos.api import names
-from kelos.api.agent_config import AgentConfig
+from kelos.api.agent_config import AgentConfig, McpServer
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
 
@@ -55,6 +55,15 @@ def _agent_configs(configs: Iterable[AgentConfig | None]) -> Iterable[SecretNeed
                     name=skill.secret_ref.name, purpose=f"token for skills '{skill.source}'", key=names.KEY_GITHUB_TOKEN
                 )
         for server in config.spec.mcp_servers:
-            for source in (server.headers_from, server.env_from):
-                if source is not None:
-                    yield SecretNeed(name=source.secret_ref.name, purpose=f"values for MCP server '{server.name}'")
+            yield from _mcp_server(server)
+
+
+def _mcp_server(server: McpServer) -> Iterable[SecretNeed]:
+    purpose = f"values for MCP server '{server.name}'"
+    for source in (server.headers_from, server.env_from):
+        if source is not None:
+            yield SecretNeed(name=source.secret_ref.name, purpose=purpose)
+    for entry in server.env_entries:
+        ref = (entry.get("valueFrom") or {}).get("secretKeyRef")
+        if ref and not ref.get("optional"):
+            yield SecretNeed(name=ref["name"], purpose=purpose, key=ref["key"])

@@ -29,7 +29,9 @@ class Stop:
 
 
 QUIET_START_SECONDS = 5.0
-"""Passing states of a start are only looked into, and written, when they last longer than this."""
+"""Passing states of a start are only looked into when they last longer than this."""
+TOLD_START_SECONDS = 15.0
+"""And, unless they are a problem, only written when they last longer than this: most starts are over by then."""
 JOB_VERDICT_SECONDS = 3.0
 """A Job that gives up says so within this time after its pod; its next pod comes after ten seconds."""
 

@@ -210,6 +210,21 @@ class TestInstructions:
         assert mounts["kelos-mcp-0"] == crm["headersFrom"]
         assert {"$file": f"{mounts['kelos-mcp-1']}/TOKEN"} == crm["env"]["T"]
 
+    @pytest.mark.parametrize(("others", "is_optional"), [((), True), (({"name": "B"},), False)])
+    def test_an_optional_value_keeps_no_pod_from_starting(self, others, is_optional):
+        """Unless somebody else needs the same Secret."""
+
+        def entry(name: str, **options: Any) -> Manifest:
+            return {"name": name, "valueFrom": {"secretKeyRef": {"name": "crm-env", "key": name, **options}}}
+
+        env = [entry("A", optional=True), *(entry(other["name"]) for other in others)]
+        server = {"name": "crm", "type": "stdio", "command": "crm", "env": env}
+
+        built = build(agent_configs=self.configs({"mcpServers": [server]}))
+
+        (secret,) = [v["secret"] for v in pod_of(built)["volumes"] if v["name"] == "kelos-mcp-0"]
+        assert is_optional == secret.get("optional", False)
+
     def test_two_plugins_that_disagree_about_a_file_are_refused(self):
         def plugin(content: str) -> Manifest:
             return {"plugins": [{"name": "p", "skills": [{"name": "s", "content": content}]}]}

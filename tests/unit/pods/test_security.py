@@ -49,6 +49,17 @@ def test_what_the_pod_says_is_not_overruled_by_our_defaults():
     assert ("runAsUser" in context, context["allowPrivilegeEscalation"]) == (False, False)
 
 
+def test_a_pod_that_asks_for_root_can_start_too():
+    """The agent's container gets its user from the pod."""
+    sidecar = {"name": "db", "image": "postgres"}
+
+    pod = pod_of(build({"podSecurityContext": {"runAsUser": 0}, "extraContainers": [sidecar]}))
+
+    contexts = [c["securityContext"] for c in (*pod["containers"], pod["initContainers"][1])]
+    assert [(None, None)] * 2 == [(c.get("runAsUser"), c.get("runAsNonRoot")) for c in contexts]
+    assert (61100, True) == tuple(pod["initContainers"][0]["securityContext"][k] for k in ("runAsUser", "runAsNonRoot"))
+
+
 def test_a_container_that_asks_for_root_can_start_where_policy_allows_it():
     """`runAsNonRoot` and user 0 together never start, and nobody would know why."""
     sidecar = {"name": "db", "image": "postgres", "securityContext": {"runAsUser": 0}}

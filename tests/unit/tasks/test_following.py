@@ -37,6 +37,16 @@ def test_a_task_runs_when_its_agent_runs_not_when_its_pod_exists():
     assert ("Running", "2026-02-07T09:00:00Z") == (status_of(running)["phase"], status_of(running)["startTime"])
 
 
+@pytest.mark.parametrize(("age", "writes"), [(8, 0), (14, 0), (16, 1)])
+def test_a_start_of_usual_length_is_not_told_step_by_step(age, writes):
+    """Every state told is a write: pulled images and a clone take seconds, and then the Task runs."""
+    task = make.task(status=PENDING)
+
+    decided = plan(make.view(task, job=make.job(age=age), pods=(make.pod(age=age),)))
+
+    assert writes == len(kinds_of(decided))
+
+
 def test_success_waits_for_no_second_opinion():
     """The pod has ended normally; the Job controller will notice in its own time."""
     git = GitFacts(branch="feature", commit="a" * 40)

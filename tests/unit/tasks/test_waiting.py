@@ -9,6 +9,7 @@ import pytest
 
 import make
 from kelos.api import names
+from kelos.api.codec import parse_agent_config
 from kelos.api.kinds import JOB, LEASE
 from kelos.api.reasons import Phase
 from kelos.plan import Create, Replace
@@ -168,6 +169,23 @@ def test_a_missing_secret_or_key_is_named(secrets, sentence):
     decided = plan(make.view(task, secrets=secrets))
 
     assert ("SecretMissing", sentence) == (status_of(decided)["reason"], status_of(decided)["message"])
+
+
+def test_a_secret_of_one_value_of_an_mcp_server_is_waited_for():
+    """By its key; a value that is optional is not."""
+
+    def entry(name: str, **options: Any) -> dict[str, Any]:
+        return {"name": name, "valueFrom": {"secretKeyRef": {"name": "crm", "key": name, **options}}}
+
+    server = {"name": "crm", "type": "stdio", "command": "crm", "env": [entry("A", optional=True), entry("B")]}
+    config = parse_agent_config(make.agent_config_manifest(mcpServers=[server]))
+    task = make.task(agentConfigRefs=[{"name": "house"}])
+
+    without, with_it = ({"crm": frozenset(keys)} for keys in ((), ("B",)))
+    decided, started = (plan(make.view(task, agent_configs={"house": config}, secrets=s)) for s in (without, with_it))
+
+    assert "Secret 'crm' (values for MCP server 'crm') has no key 'B'; add it" == status_of(decided)["message"]
+    assert 1 == len(jobs_of(started))
 
 
 def test_somebody_elses_job_of_our_name_is_never_taken_over():
