@@ -1,0 +1,96 @@
+"""buildah with a store of its own in the cache folder: nothing here depends on how the machine's engine is set up."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .tools import require, run
+
+LIMITS = ("--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000")  # a root without CAP_SYS_RESOURCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buildah:
+    """One store below `folder`."""
+
+    folder: Path
+
+    def _command(self, *words: str | Path) -> list[str | Path]:
+        require("buildah")
+        policy = self.folder / "policy.json"
+        if not policy.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+        store: list[str | Path] = [
+            "--root",
+            self.folder / "store",
+            "--runroot",
+            self.folder / "run",
+            "--storage-driver",
+            "overlay",
+        ]
+        return ["buildah", *store, *words]
+
+    @property
+    def _policy(self) -> tuple[str, str]:
+        return ("--signature-policy", str(self.folder / "policy.json"))
+
+    def build(
+        self,
+        image: str,
+        dockerfile: Path,
+        context: Path,
+        *,
+        arguments: Mapping[str, str],
+        mounts: Mapping[Path, str],
+        log: Path,
+    ) -> None:
+        """Build `image`. Steps that were done before are taken from the store."""
+        options: list[str] = ["--layers", "--isolation", "chroot", "--pull-never", "--format", "oci", *LIMITS]
+        for name, value in arguments.items():
+            options += ["--build-arg", f"{name}={value}"]
+        for source, target in mounts.items():
+            options += ["--volume", f"{source}:{target}:ro"]
+        where = ["--file", str(dockerfile), "--tag", image, str(context)]
+        run(self._command("build", *options, *self._policy, *where), log=log)
+
+    def import_rootfs(self, image: str, folder: Path) -> None:
+        """Make a one-layer image of a folder."""
+        container = run(self._command("from", *self._policy, "scratch")).strip()
+        try:
+            run(self._command("copy", container, folder, "/"))
+            run(self._command("config", "--cmd", "/bin/bash", container))
+            run(self._command("commit", *self._policy, "--format", "oci", container, image))
+        finally:
+            run(self._command("rm", container))
+
+    def has(self, image: str) -> bool:
+        return bool(self._images(image))
+
+    def _images(self, image: str) -> list[str]:
+        listed = json.loads(run(self._command("images", "--json")) or "null") or []
+        return [entry["id"] for entry in listed if image in [_plain(name) for name in entry.get("names") or ()]]
+
+    def save(self, image: str, folder: Path) -> None:
+        """Write the image as an OCI layout, layers as plain tar: they are read on this machine again and at once."""
+        shutil.rmtree(folder, ignore_errors=True)
+        run(self._command("push", *self._policy, "--disable-compression", image, f"oci:{folder}:{image}"))
+
+    def try_in(self, image: str, *command: str, entrypoint: Sequence[str] = ()) -> str:
+        """What `command` prints in a fresh container of the image, without network, with a process table of its own."""
+        container = run(self._command("from", "--pull-never", *self._policy, *LIMITS, image)).strip()
+        options = ["--isolation", "oci", "--runtime", "runc", "--network", "none"]
+        try:
+            return run(self._command("run", *options, container, "--", *entrypoint, *command))
+        finally:
+            run(self._command("rm", container))
+
+    def prune(self) -> None:
+        """Forget what no named image needs."""
+        run(self._command("rmi", "--prune", "--force"))
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("localhost/") if name.count("/") > 1 else name
