@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .archive import layer_bytes
+from .archive import read_layers
 from .build import build
 from .prove import prove
 from .recipes import RECIPES
@@ -40,14 +40,15 @@ def main(arguments: list[str]) -> int:
 
 
 def print_sizes(archives: list[Path]) -> None:
-    """Megabytes in all, and of layers that no image above in the table has."""
-    print("| Image | MB | of them new |\n|---|---:|---:|")
+    """Megabytes, and those of layers that no image above in the table has."""
+    print("| Image | pulled, MB | on disk, MB | of them new, MB |\n|---|---:|---:|---:|")
     seen: set[str] = set()
     for archive in archives:
-        layers = layer_bytes(archive)
-        new = sum(size for digest, size in layers.items() if digest not in seen)
-        seen |= set(layers)
-        print(f"| {archive.stem} | {sum(layers.values()) / 1e6:.0f} | {new / 1e6:.0f} |")
+        layers = read_layers(archive)
+        pulled, unpacked = sum(layer.pulled for layer in layers), sum(layer.unpacked for layer in layers)
+        new = sum(layer.unpacked for layer in layers if layer.digest not in seen)
+        seen |= {layer.digest for layer in layers}
+        print(f"| {archive.stem} | {pulled / 1e6:.0f} | {unpacked / 1e6:.0f} | {new / 1e6:.0f} |")
 
 
 def tell(text: str) -> None:

@@ -1,13 +1,15 @@
 """The Debian base: made with debootstrap, slimmed as the official slim images are, imported once."""
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 from .buildah import Buildah
 from .machine import apt_mirrors, suite
 from .tools import ImagesUnavailableError, Tell, require, run
 
-IMAGE = "localhost/kelos-base:1"  # raise the number when this file changes what is in the base
+DIGEST = sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+IMAGE = f"localhost/kelos-base:{DIGEST}"  # another way of making it is another base
 KINDS = ("doc", "info", "locale", "man", "lintian")
 UNNEEDED = (*(f"usr/share/{kind}" for kind in KINDS), "var/lib/apt/lists", "var/cache/apt")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .archive import write_archive
-from .base import provide_base
+from .base import IMAGE, provide_base
 from .buildah import Buildah
 from .machine import ARGUMENTS, MOUNT, settings_folder
 from .recipes import RECIPES, ROOT, Recipe
@@ -57,8 +57,7 @@ class Builder:
 
     def key(self, recipe: Recipe) -> str:
         if recipe.name not in self.keys:
-            above = (Path(__file__).parent / "base.py").read_text() if recipe.base is None else ""
-            self.keys[recipe.name] = recipe.key(self.key(RECIPES[recipe.base]) if recipe.base else above)
+            self.keys[recipe.name] = recipe.key(self.key(RECIPES[recipe.base]) if recipe.base else IMAGE)
         return self.keys[recipe.name]
 
     def _base(self, recipe: Recipe) -> str:

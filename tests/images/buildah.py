@@ -74,9 +74,9 @@ class Buildah:
         return [entry["id"] for entry in listed if image in [_plain(name) for name in entry.get("names") or ()]]
 
     def save(self, image: str, folder: Path) -> None:
-        """Write the image as an OCI layout, layers as plain tar: they are read on this machine again and at once."""
+        """Write the image as an OCI layout."""
         shutil.rmtree(folder, ignore_errors=True)
-        run(self._command("push", *self._policy, "--disable-compression", image, f"oci:{folder}:{image}"))
+        run(self._command("push", *self._policy, image, f"oci:{folder}:{image}"))
 
     def try_in(self, image: str, *command: str, entrypoint: Sequence[str] = ()) -> str:
         """What `command` prints in a fresh container of the image, without network, with a process table of its own."""
@@ -86,10 +86,6 @@ class Buildah:
             return run(self._command("run", *options, container, "--", *entrypoint, *command))
         finally:
             run(self._command("rm", container))
-
-    def prune(self) -> None:
-        """Forget what no named image needs."""
-        run(self._command("rmi", "--prune", "--force"))
 
 
 def _plain(name: str) -> str:

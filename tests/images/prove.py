@@ -28,7 +28,7 @@ def prove(wanted: Sequence[str], show: Callable[[str], None]) -> None:
         said = _facts(buildah, name)
         show(f"{name}: {said.replace(chr(10), ' | ')}")
         _expect(name, said, str(names.AGENT_UID), "/home/kelos", "ok", r"Python 3\.\d+.*", f"{TINI} -s -- .*")
-        if name == "kelos-controller":
+        if name == "kelos":
             continue
         _expect(name, said, r"git version .*", r"gh version .*")
         if name in ("demo", "cursor"):
@@ -36,7 +36,7 @@ def prove(wanted: Sequence[str], show: Callable[[str], None]) -> None:
 
 
 def _facts(buildah: Buildah, name: str) -> str:
-    more = ["kelos version" if name == "kelos-controller" else "git --version; gh --version | head -1"]
+    more = ["kelos version" if name == "kelos" else "git --version; gh --version | head -1"]
     more += [CLI[name]] if name in CLI else []
     script = "set -e; " + "; ".join([FACTS, *more])
     return buildah.try_in(find(name).image, "sh", "-c", script, entrypoint=(TINI, "-s", "--")).strip()

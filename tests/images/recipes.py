@@ -49,7 +49,7 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(
-            name="kelos-controller",
+            name="kelos",
             dockerfile="controller/Dockerfile",
             context=("src", "requirements", "pyproject.toml", "README.md", "LICENSE"),
         ),
