@@ -1,6 +1,8 @@
 """Run each image once, without network, and compare what it holds with what the pods expect."""
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 
 from kelos.api import names
@@ -43,11 +45,14 @@ def _facts(buildah: Buildah, name: str) -> str:
 
 
 def _say_hello(buildah: Buildah, name: str, show: Callable[[str], None]) -> None:
-    """The whole way: entrypoint, runner, agent, marker block."""
-    environment = ("env", f"{names.ENV_AGENT_TYPE}={name}")
+    """The whole way: entrypoint, runner, agent, marker block; and tini above all of them."""
+    first = json.dumps(["sh", "-c", PID_1])
+    environment = ("env", f"{names.ENV_AGENT_TYPE}={name}", f"{names.ENV_SETUP_COMMAND}={first}")
     said = buildah.try_in(find(name).image, names.ENTRYPOINT, "say hello", entrypoint=environment)
     show(said.strip())
-    _expect(name, said, re.escape(names.MARKER_START), "response: .*hello.*", re.escape(names.MARKER_END))
+    response = f"response: {b64encode(b'hello').decode()}"
+    _expect(name, said, f"{TINI} -s -- python3 /kelos/runner.pyz launch say hello")
+    _expect(name, said, names.MARKER_START, response, names.MARKER_END)
 
 
 def _expect(name: str, said: str, *lines: str) -> None:
