@@ -47,7 +47,7 @@ class Builder:
                 recipe.image,
                 ROOT / recipe.dockerfile,
                 ROOT,
-                arguments={"BASE": base, **ARGUMENTS},
+                arguments={"BASE": base, "INSTALL_BASE": IMAGE, **ARGUMENTS},
                 mounts={settings: MOUNT},
                 log=log,
             )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from kelos.runner.pack import FILES, FOLDERS
+
 ROOT = Path(__file__).parent.parent.parent
 REGISTRY = "kelos.test"  # no such host: these images are loaded, never pulled
 TAG = "dev"
@@ -56,7 +58,7 @@ RECIPES = {
         Recipe(
             name="kelos-runner",
             dockerfile="controller/runner/Dockerfile",
-            context=("src/kelos", "controller/agents/entrypoint.sh"),
+            context=(*(f"src/kelos/{name}" for name in (*FILES, *FOLDERS)), "controller/agents/entrypoint.sh"),
         ),
         _agent("demo"),
         _agent("claude-code", *AGENT_FILES),
