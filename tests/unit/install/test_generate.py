@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kelos.install import generate, templates
+from kelos.install import generate, rbac, templates
 from kelos.install.crds import build_crds
 
 CHECKOUT = Path(__file__).parents[3]
@@ -84,3 +84,19 @@ def test_the_controller_is_printed_with_its_images(capsys):
     assert {"--runner-image=example.org/k/kelos-runner:v1", "--agent-image=demo=example.org/k/demo:v1"} <= set(
         container["args"]
     )
+
+
+def test_the_rights_are_written_down_as_they_are():
+    """Who installs the controller reads the table, not the code."""
+    text = (CHECKOUT / "controller/README.md").read_text()
+
+    for group, resources, verbs in rbac.RULES:
+        what = ", ".join(f"`{_address(resource, group)}`" for resource in resources)
+        assert f"| {what} | {', '.join(verbs)} |" in text
+    assert len(rbac.RULES) == text.split("## Images")[0].count("\n| `")
+
+
+def _address(resource: str, group: str) -> str:
+    """As kubectl says it: `tasks.kelos.dev/status`."""
+    plural, slash, part = resource.partition("/")
+    return f"{plural}.{group}{slash}{part}" if group else resource
