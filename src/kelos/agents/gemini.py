@@ -16,6 +16,11 @@ from kelos.api.outcome import AgentEnd, Usage
 NAME = "gemini"
 CREDENTIAL = "GEMINI_API_KEY"
 TURN_LIMIT_EXIT, AUTH_EXIT = 53, 41
+# The CLI empties `credential.helper` for every command it runs, and hides the user's configuration. Only what `git -c`
+# would hand on comes after that: a helper that asks git again, without these overrides.
+GIT_OVERRIDES = "GIT_CONFIG_COUNT GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GIT_CONFIG_PARAMETERS GIT_CONFIG_SYSTEM"
+GIT_PARAMETERS = "GIT_CONFIG_PARAMETERS"
+ASK_AGAIN = f'!f() {{ test "$1" = get || exit 0; unset {GIT_OVERRIDES}; git credential fill 2>/dev/null; }}; f'
 BUDGETS = {"minimal": 512, "low": 1024, "medium": 4096, "high": 8192, "xhigh": 16384, "max": 24576}
 
 
@@ -48,7 +53,11 @@ class Gemini:
         return Setup(
             argv=tuple(argv),
             stdin=request.prompt,
-            env={"GEMINI_CLI_TRUST_WORKSPACE": "true", "GEMINI_CLI_NO_RELAUNCH": "1"},
+            env={
+                "GEMINI_CLI_TRUST_WORKSPACE": "true",
+                "GEMINI_CLI_NO_RELAUNCH": "1",
+                GIT_PARAMETERS: f"{request.env.get(GIT_PARAMETERS, '')} 'credential.helper={ASK_AGAIN}'".lstrip(),
+            },
             files=tuple(files),
             copies=tuple(copies),
             warnings=(warning,) if wishes else (),
