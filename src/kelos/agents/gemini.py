@@ -128,6 +128,7 @@ class GeminiReader:
         self._model = ""
         self._said = ""
         self._warning = ""
+        self._error = ""
         self._turns = 0
         self._is_mid_line = False
 
@@ -155,6 +156,8 @@ class GeminiReader:
             words = jl.text(event, "message")
             if verdict.is_unfinished(words):
                 self._warning = words
+            elif jl.text(event, "severity") == "error":
+                self._error = words
             return (rendering.note(f"[error] {words}"),)
         if kind == "result":
             self._result = event
@@ -189,7 +192,7 @@ class GeminiReader:
                 return verdict.failed(NAME, last_line(stderr) or f"exit code {exit_code}", seen, status=status)
             return verdict.without_an_end(NAME, exit_code, stderr, seen)
         if jl.text(result, "status") != "success":
-            said = jl.text(result, "error", "message") or jl.text(result, "error", "type")
+            said = jl.text(result, "error", "message") or jl.text(result, "error", "type") or self._error
             if verdict.is_unfinished(f"{jl.text(result, 'error', 'type')} {said}"):
                 return verdict.unfinished(NAME, said, seen)
             return verdict.failed(NAME, said, seen, status=_status_of(exit_code))

@@ -229,3 +229,12 @@ def test_a_message_is_one_clean_sentence():
     assert end.message.startswith("codex failed: boom key *** at https://***h/ xxx")
     assert len(end.message) <= 500
     assert end.message.isprintable()
+
+
+def test_gemini_tells_what_its_error_event_said():
+    """The result event of a blocked or broken answer says only that there was an error."""
+    said = {"type": "error", "severity": "error", "message": "The model response was blocked due to safety settings."}
+
+    end = read("gemini", said, {"type": "result", "status": "error"}, exit_code=0)
+
+    assert "gemini failed: The model response was blocked due to safety settings" == end.message
