@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check generate lock up bench clean
+.PHONY: help setup demo test agents check generate lock up bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -50,6 +50,9 @@ demo: setup ## run one Task through the Action on this machine: no cluster, no k
 test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
 	$(BIN)/python -m pytest
+
+agents: setup ## run the published agent CLIs against a provider on this machine (AGENT_VERSIONS=latest for the newest)
+	AGENT_VERSIONS='$(AGENT_VERSIONS)' $(BIN)/python -m pytest -p no:cacheprovider tests/agents_live
 
 check: setup ## style, types, imports, sizes, generated files
 	$(BIN)/ruff check .
