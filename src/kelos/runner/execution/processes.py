@@ -12,6 +12,7 @@ from collections.abc import Mapping
 PR_SET_CHILD_SUBREAPER = 36
 GONE_WITHIN_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.02
+PIPE_BYTES = 1024 * 1024  # the most that everybody may have
 
 
 def adopt_orphans() -> None:
@@ -25,10 +26,27 @@ def adopt_orphans() -> None:
 def start(
     argv: tuple[str, ...], *, cwd: str, env: Mapping[str, str], stdin: int, stdout: int | None, stderr: int | None
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a process group of its own."""
-    return subprocess.Popen(
-        argv, cwd=cwd, env=dict(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
-    )
+    """Start a program in a process group of its own, with wide pipes.
+
+    Some programs (Gemini CLI) write without waiting, and lose what did not fit into the pipe when they end.
+    """
+
+    def popen(pipe_bytes: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            pipesize=pipe_bytes,
+        )
+
+    try:
+        return popen(PIPE_BYTES)
+    except PermissionError:  # all pipes of one user together have a limit, too
+        return popen(-1)
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
