@@ -65,7 +65,7 @@ ENDS: dict[str, dict[Cli, End]] = {
         OPENCODE: _rejected(1),
         OPENCODE_ANTHROPIC: _rejected(1),
     },
-    "429-for-ever": {CLAUDE: _limited(1), CODEX: _limited(1), GEMINI: _limited(173), OPENCODE: TIMED_OUT},
+    "429-for-ever": {CLAUDE: _limited(1), CODEX: _limited(1), GEMINI: _limited(173), OPENCODE: _limited(1)},
     "429-once": {CLAUDE: SUCCESS, CODEX: SUCCESS, GEMINI: SUCCESS, OPENCODE: SUCCESS},
     "500-for-ever": {
         CLAUDE: _failed(1, "API Error: 500"),

@@ -36,15 +36,16 @@ class Google:
             candidate = {"content": {"role": "model", "parts": parts}, "index": 0, **more}
             return "", {"candidates": [candidate], "modelVersion": model}
 
-        texts: list[list[dict[str, Any]]]
+        contents: list[list[dict[str, Any]]]
         if isinstance(answer, Run):
             arguments = {"command": answer.command, "description": "run a command"}
-            *texts, last = [[{"functionCall": {"name": SHELL, "args": arguments}}]]
+            contents = [[{"functionCall": {"name": SHELL, "args": arguments}}]]
         elif isinstance(answer, Refuse):
-            *texts, last = [[]]  # a blocked candidate has no parts
+            contents = [[]]  # a blocked candidate has no parts
         else:
-            *texts, last = [[{"text": piece}] for piece in pieces(answer.text)]
-        for parts in texts:
+            contents = [[{"text": piece}] for piece in pieces(answer.text)]
+        *first, last = contents
+        for parts in first:
             yield frame(parts)
         if isinstance(answer, Cut):
             return
