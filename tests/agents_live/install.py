@@ -13,6 +13,7 @@ from pathlib import Path
 VERSIONS = Path(__file__).with_name("versions.json")
 LATEST = "latest"
 SECONDS = 900
+RETRIES = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 
 
 class Missing(Exception):
@@ -58,7 +59,12 @@ def _npm(*arguments: str, cwd: Path) -> str:
         raise Missing("npm is missing, and with it the agent CLIs: install Node.js 20 or newer with npm")
     try:
         done = subprocess.run(
-            (program, *arguments), cwd=cwd, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL
+            (program, *arguments, *RETRIES),
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as error:
         raise Missing(f"npm {arguments[0]} did not end within {SECONDS} seconds; is its registry reachable?") from error
