@@ -17,6 +17,8 @@ from kelos.errors import AlreadyExists, Invalid, TooManyRequests, Unavailable
 pytestmark = pytest.mark.anyio
 
 MANIFEST = {"metadata": {"name": "a", "namespace": "ci", "resourceVersion": "5"}}
+STRICT = {"fieldValidation": "Strict"}
+"""A misspelt field is refused, not dropped."""
 
 
 @asynccontextmanager
@@ -86,7 +88,7 @@ async def test_creating_sends_the_manifest_to_its_namespace() -> None:
         await cluster.create(NAMESPACE, {"metadata": {"name": "new"}})
 
     task, namespace = api.requests
-    assert ("POST", "/apis/kelos.dev/v1alpha2/namespaces/ci/tasks", {"dryRun": "All"}) == (
+    assert ("POST", "/apis/kelos.dev/v1alpha2/namespaces/ci/tasks", {"dryRun": "All", **STRICT}) == (
         task.method, task.path, task.query,
     )  # fmt: skip
     assert MANIFEST == task.json()
@@ -107,7 +109,7 @@ async def test_updates_go_to_the_object_or_its_subresource() -> None:
     assert ("PATCH", path, [1]) == (merge.method, merge.path, merge.json())
     assert "application/merge-patch+json" == merge.headers["content-type"]
     assert "application/apply-patch+yaml" == server_side.headers["content-type"]
-    assert {"fieldManager": "kelos", "force": "true"} == server_side.query
+    assert {"fieldManager": "kelos", "force": "true", **STRICT} == server_side.query
 
 
 async def test_deletes_carry_their_preconditions() -> None:
