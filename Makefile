@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test agents check generate lock up bench clean
+.PHONY: help setup demo test e2e agents check generate lock up bench clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(READY) ## create .venv with everything the other verbs need
 
@@ -50,6 +50,10 @@ demo: setup ## run one Task through the Action on this machine: no cluster, no k
 test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
 	$(BIN)/python -m pytest
+
+e2e: setup ## whole tests on a real node in private namespaces (root), or on KELOS_E2E_KUBECONFIG
+	$(if $(KELOS_E2E_KUBECONFIG),,PYTHONPATH=tests $(BIN)/python -m realnode provide)
+	$(BIN)/python -m pytest tests/e2e
 
 agents: setup ## run the published agent CLIs against a provider on this machine (AGENT_VERSIONS=latest for the newest)
 	AGENT_VERSIONS='$(AGENT_VERSIONS)' $(BIN)/python -m pytest -p no:cacheprovider tests/agents_live

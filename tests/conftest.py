@@ -7,7 +7,7 @@ from hypothesis import settings
 settings.register_profile("kelos", deadline=None, derandomize=True, database=None)
 settings.load_profile("kelos")
 
-pytest_plugins = ["realcluster.fixtures"]
+pytest_plugins = ["realcluster.fixtures", "realnode.fixtures"]
 
 
 @pytest.fixture

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 KUBERNETES_VERSION = "v1.35.4"
 ASSETS_VARIABLE = "KELOS_TEST_ASSETS"
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+NODE_PROGRAMS = ("kube-scheduler", "kubelet", "kube-proxy")  # only `tests/realnode` asks for them
 
 Tell = Callable[[str], None]
 
@@ -33,9 +34,9 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(root) / "kelos" / f"kubernetes-{KUBERNETES_VERSION}"
 
 
-def missing_programs(folder: Path) -> list[str]:
+def missing_programs(folder: Path, names: Sequence[str] = PROGRAMS) -> list[str]:
     """The programs that `folder` lacks, or holds but may not be executed."""
-    return [name for name in PROGRAMS if not is_program(folder / name)]
+    return [name for name in names if not is_program(folder / name)]
 
 
 def is_program(path: Path) -> bool:
@@ -45,29 +46,40 @@ def is_program(path: Path) -> bool:
 
 def find_binaries(environment: Mapping[str, str] = os.environ) -> Binaries | None:
     """The programs that are already there; a folder named by the environment must be complete."""
+    folder = find_folder(PROGRAMS, environment)
+    return _binaries(folder) if folder else None
+
+
+def find_folder(names: Sequence[str], environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder that holds all these programs, when there is one."""
     if given := environment.get(ASSETS_VARIABLE):
         folder = Path(given).resolve()
-        if missing := missing_programs(folder):
+        if missing := missing_programs(folder, names):
             raise AssetsUnavailableError(
                 f"{ASSETS_VARIABLE} names {folder}, which has no executable {', '.join(missing)}: "
                 f"add {'them' if len(missing) > 1 else 'it'}, or unset the variable to have everything built."
             )
-        return _binaries(folder)
+        return folder
     folder = cache_folder(environment)
-    return None if missing_programs(folder) else _binaries(folder)
+    return None if missing_programs(folder, names) else folder
 
 
 def require_binaries(tell: Tell, environment: Mapping[str, str] = os.environ) -> Binaries:
     """The programs, provided now when this is the first time; raises `AssetsUnavailableError` when they cannot be."""
-    if found := find_binaries(environment):
+    return _binaries(require_folder(PROGRAMS, tell, environment))
+
+
+def require_folder(names: Sequence[str], tell: Tell, environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder that holds all these programs, after building what it lacks."""
+    if found := find_folder(names, environment):
         return found
     from .provide import provide  # building is rare; finding is every run
 
     folder = cache_folder(environment)
-    provide(folder, tell)
-    if missing := missing_programs(folder):
+    provide(folder, names, tell)
+    if missing := missing_programs(folder, names):
         raise AssetsUnavailableError(f"{folder} still has no {', '.join(missing)} after a build that reported success.")
-    return _binaries(folder)
+    return folder
 
 
 def find_kubectl(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -1,12 +1,13 @@
-"""One throw-away Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager.
+"""One throw-away Kubernetes control plane, by default on loopback: etcd, kube-apiserver and kube-controller-manager.
 
-No node and no kubelet: pods stay Pending until `fake_node` plays their part, and logs and exec answer with an error.
+No node (`realnode` has one): pods stay Pending until `fake_node` plays their part, and logs and exec answer with an
+error.
 """
 
 import random
 import signal
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from secrets import token_hex
@@ -20,21 +21,21 @@ from .kubeconfigs import write_kubeconfig
 from .namespaces import await_service_account, create_namespace
 from .pki import create_pki
 from .processes import Program, Workshop
-from .programs import Site, apiserver_command, controller_manager_command, etcd_command
+from .programs import LOOPBACK, Site, apiserver_command, controller_manager_command, etcd_command
 from .waiting import wait_for
 
 
 class ControlPlane:
     """A running control plane; ends with `stop`, with the `with` block, or with this process."""
 
-    def __init__(self, binaries: Binaries) -> None:
+    def __init__(self, binaries: Binaries, address: str = LOOPBACK) -> None:
         self._workshop = Workshop()
-        self._site = _prepare_site(binaries, self._workshop.folder)
-        authority = self._site.pki.authority.certificate
-        folder, url = self._workshop.folder, self._site.server_url
-        token = self._site.token_file.read_text().split(",")[0]
+        self.site = _prepare_site(binaries, self._workshop.folder, address)
+        authority = self.site.pki.authority.certificate
+        folder, url = self._workshop.folder, self.site.server_url
+        token = self.site.token_file.read_text().split(",")[0]
         self.kubeconfig = write_kubeconfig(
-            folder / "kubeconfig", server=url, authority=authority, pair=self._site.pki.admin
+            folder / "kubeconfig", server=url, authority=authority, pair=self.site.pki.admin
         )
         self.token_kubeconfig = write_kubeconfig(
             folder / "kubeconfig-token", server=url, authority=authority, token=token
@@ -44,9 +45,9 @@ class ControlPlane:
         self._apiserver: Program | None = None
 
     @classmethod
-    def start(cls, binaries: Binaries, crds: Iterable[Mapping[str, Any]] = ()) -> Self:
+    def start(cls, binaries: Binaries, crds: Iterable[Mapping[str, Any]] = (), *, address: str = LOOPBACK) -> Self:
         """Start everything; the definitions come before the controllers, which look for kinds only every 30 s."""
-        plane = cls(binaries)
+        plane = cls(binaries, address)
         try:
             plane._start_store()
             plane.start_apiserver()
@@ -69,9 +70,14 @@ class ControlPlane:
         """End every program and remove all files."""
         self._workshop.close()
 
+    @property
+    def programs(self) -> Sequence[Program]:
+        """Everything that must be running; a killed API server is among them."""
+        return self._workshop.programs
+
     def start_apiserver(self) -> None:
         """Start the API server, on the same address every time, and return when it is ready."""
-        program = self._workshop.start("kube-apiserver", apiserver_command(self._site))
+        program = self._workshop.start("kube-apiserver", apiserver_command(self.site))
         self._apiserver = program
         wait_for("kube-apiserver to be ready", lambda: _is_ready(self.api, program), 60)
 
@@ -97,18 +103,18 @@ class ControlPlane:
         return create_namespace(self.api, prefix)
 
     def _start_store(self) -> None:
-        etcd = self._workshop.start("etcd", etcd_command(self._site))
-        wait_for("etcd to listen", lambda: _listens(self._site.etcd_port, etcd))
+        etcd = self._workshop.start("etcd", etcd_command(self.site))
+        wait_for("etcd to listen", lambda: _listens(self.site.etcd_port, etcd))
 
     def _start_controllers(self) -> None:
-        pair = self._site.pki.controller_manager
+        pair = self.site.pki.controller_manager
         kubeconfig = write_kubeconfig(
             self._workshop.folder / "kubeconfig-controllers",
-            server=self._site.server_url,
-            authority=self._site.pki.authority.certificate,
+            server=self.site.server_url,
+            authority=self.site.pki.authority.certificate,
             pair=pair,
         )
-        self._workshop.start("kube-controller-manager", controller_manager_command(self._site, kubeconfig))
+        self._workshop.start("kube-controller-manager", controller_manager_command(self.site, kubeconfig))
         await_service_account(self.api, "default")
 
     def _running_apiserver(self) -> Program:
@@ -116,7 +122,7 @@ class ControlPlane:
         return self._apiserver
 
 
-def _prepare_site(binaries: Binaries, folder: Path) -> Site:
+def _prepare_site(binaries: Binaries, folder: Path, address: str) -> Site:
     ports = free_ports(3)
     token_file = folder / "tokens.csv"
     token_file.touch(mode=0o600)
@@ -124,11 +130,12 @@ def _prepare_site(binaries: Binaries, folder: Path) -> Site:
     return Site(
         binaries=binaries,
         folder=folder,
-        pki=create_pki(folder / "pki", datetime.now(timezone.utc)),
+        pki=create_pki(folder / "pki", datetime.now(timezone.utc), address),
         etcd_port=ports[0],
         etcd_peer_port=ports[1],
         server_port=ports[2],
         token_file=token_file,
+        address=address,
     )
 
 

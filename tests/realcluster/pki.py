@@ -19,6 +19,7 @@ SERVER_NAMES = (
     "kubernetes.default.svc.cluster.local",
 )
 SERVER_ADDRESSES = ("127.0.0.1", "10.96.0.1")
+NODE_NAME = "real-node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +40,16 @@ class Pki:
     controller_manager: Pair
     kubelet_client: Pair
     front_proxy: Pair
+    scheduler: Pair
+    kube_proxy: Pair
+    node: Pair
     service_accounts: Pair
 
 
-def create_pki(folder: Path, now: datetime) -> Pki:
-    """Write a fresh authority and everything it signs into `folder`."""
+def create_pki(folder: Path, now: datetime, address: str = SERVER_ADDRESSES[0]) -> Pki:
+    """Write a fresh authority and everything it signs into `folder`; servers are believed at `address` too."""
     folder.mkdir(mode=0o700)
-    authority = _Authority(folder, now)
+    authority = _Authority(folder, now, [*SERVER_ADDRESSES, address])
     return Pki(
         authority=authority.pair,
         server=authority.issue("kube-apiserver", server=True),
@@ -53,12 +57,16 @@ def create_pki(folder: Path, now: datetime) -> Pki:
         controller_manager=authority.issue("system:kube-controller-manager"),
         kubelet_client=authority.issue("kube-apiserver-kubelet-client", organization="system:masters"),
         front_proxy=authority.issue("front-proxy-client"),
+        scheduler=authority.issue("system:kube-scheduler"),
+        kube_proxy=authority.issue("system:kube-proxy"),
+        node=authority.issue(f"system:node:{NODE_NAME}", organization="system:nodes"),
         service_accounts=authority.issue("service-accounts"),
     )
 
 
 class _Authority:
-    def __init__(self, folder: Path, now: datetime) -> None:
+    def __init__(self, folder: Path, now: datetime, addresses: Sequence[str]) -> None:
+        self._server_names = _server_names(addresses)
         self._folder = folder
         self._now = now
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -75,7 +83,7 @@ class _Authority:
             x509.ExtendedKeyUsage([usage]), critical=False
         )
         if server:
-            builder = builder.add_extension(x509.SubjectAlternativeName(_server_names()), critical=False)
+            builder = builder.add_extension(x509.SubjectAlternativeName(self._server_names), critical=False)
         return self._write(common_name.replace(":", "-"), builder.sign(self._key, hashes.SHA256()), key)
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -111,6 +119,6 @@ def _name(common_name: str, organization: str | None) -> x509.Name:
     return x509.Name(parts)
 
 
-def _server_names() -> Sequence[x509.GeneralName]:
-    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in SERVER_ADDRESSES]
-    return [*(x509.DNSName(name) for name in SERVER_NAMES), *addresses]
+def _server_names(addresses: Sequence[str]) -> Sequence[x509.GeneralName]:
+    numbers = [x509.IPAddress(ipaddress.ip_address(address)) for address in dict.fromkeys(addresses)]
+    return [*(x509.DNSName(name) for name in SERVER_NAMES), *numbers]

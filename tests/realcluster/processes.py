@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -61,7 +61,7 @@ class Workshop:
         )
         self._programs: list[Program] = []
 
-    def start(self, name: str, command: Sequence[str | Path]) -> Program:
+    def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Program:
         """Start a program whose arguments name this folder, which is how the keeper recognises it."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
@@ -72,7 +72,7 @@ class Workshop:
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 start_new_session=True,  # Ctrl-C in the terminal is for the tests, which then stop us in order
-                env={"PATH": os.defpath, "HOME": str(self.folder)},
+                env={"PATH": os.defpath, "HOME": str(self.folder), **(environment or {})},
             )
         assert self._keeper.stdin is not None
         self._keeper.stdin.write(f"{process.pid}\n".encode())
@@ -81,11 +81,15 @@ class Workshop:
         self._programs.append(program)
         return program
 
+    @property
+    def programs(self) -> Sequence[Program]:
+        return tuple(self._programs)
+
     def close(self) -> None:
         """Stop every program and remove the folder."""
         for program in reversed(self._programs):
             program.kill()
         assert self._keeper.stdin is not None
         self._keeper.stdin.close()
-        self._keeper.wait(timeout=10)
+        self._keeper.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The command lines of a control plane on loopback: which flags, and why those."""
+"""The command lines of a control plane, on loopback or where a real node reaches it: which flags, and why those."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 from .binaries import Binaries
 from .pki import Pki
 
+LOOPBACK = "127.0.0.1"
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ACCOUNT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
-# Nobody renews a node's heartbeat here, so what judges nodes by it would evict every pod.
+# On loopback nobody renews a node's heartbeat, so what judges nodes by it would evict every pod.
 ABSENT_CONTROLLERS = ("node-lifecycle-controller", "taint-eviction-controller")
 
 
@@ -24,10 +25,16 @@ class Site:
     etcd_peer_port: int
     server_port: int
     token_file: Path
+    address: str = LOOPBACK
 
     @property
     def server_url(self) -> str:
-        return f"https://127.0.0.1:{self.server_port}"
+        return f"https://{self.address}:{self.server_port}"
+
+    @property
+    def has_node(self) -> bool:
+        """Whether a real node is to join; none could reach loopback."""
+        return self.address != LOOPBACK
 
 
 def etcd_command(site: Site) -> list[str | Path]:
@@ -50,14 +57,14 @@ def etcd_command(site: Site) -> list[str | Path]:
 
 
 def apiserver_command(site: Site) -> list[str | Path]:
-    """kube-apiserver on loopback, with RBAC and the usual admission."""
+    """kube-apiserver with RBAC and the usual admission."""
     pki = site.pki
     return [
         site.binaries.kube_apiserver,
-        "--bind-address=127.0.0.1",
+        f"--bind-address={site.address}",
         f"--secure-port={site.server_port}",
-        "--advertise-address=127.0.0.1",
-        "--endpoint-reconciler-type=none",  # refuses loopback otherwise
+        f"--advertise-address={site.address}",
+        f"--endpoint-reconciler-type={'lease' if site.has_node else 'none'}",  # refuses loopback otherwise
         f"--etcd-servers=http://127.0.0.1:{site.etcd_port}",
         f"--cert-dir={site.folder / 'apiserver'}",
         f"--client-ca-file={pki.authority.certificate}",
@@ -72,6 +79,7 @@ def apiserver_command(site: Site) -> list[str | Path]:
         f"--service-account-key-file={pki.service_accounts.certificate}",
         f"--service-account-signing-key-file={pki.service_accounts.key}",
         f"--kubelet-certificate-authority={pki.authority.certificate}",
+        "--kubelet-preferred-address-types=InternalIP",  # a node's name means nothing outside the cluster
         f"--kubelet-client-certificate={pki.kubelet_client.certificate}",
         f"--kubelet-client-key={pki.kubelet_client.key}",
         f"--requestheader-client-ca-file={pki.authority.certificate}",
@@ -86,13 +94,13 @@ def apiserver_command(site: Site) -> list[str | Path]:
 
 def controller_manager_command(site: Site, kubeconfig: Path) -> list[str | Path]:
     """kube-controller-manager for Jobs, garbage collection and ServiceAccounts."""
-    pki = site.pki
+    pki, absent = site.pki, () if site.has_node else ABSENT_CONTROLLERS
     return [
         site.binaries.kube_controller_manager,
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
         "--secure-port=0",
-        f"--controllers={','.join(['*', *(f'-{name}' for name in ABSENT_CONTROLLERS)])}",
+        f"--controllers={','.join(['*', *(f'-{name}' for name in absent)])}",
         "--use-service-account-credentials=true",
         "--kube-api-qps=300",  # with the default it takes 9 s to start
         "--kube-api-burst=500",

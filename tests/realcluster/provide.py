@@ -20,23 +20,35 @@ PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
 }
 
 # On two cores with an empty build cache; what comes later profits from what came earlier.
-BUILD_MINUTES = {"kubectl": 2, "etcd": 1, "kube-apiserver": 5, "kube-controller-manager": 2}
+BUILD_MINUTES = {
+    "kubectl": 2,
+    "etcd": 1,
+    "kube-apiserver": 5,
+    "kube-controller-manager": 2,
+    "kube-scheduler": 1,
+    "kube-proxy": 1,
+    "kubelet": 2,
+}
 
 
-def provide(folder: Path, tell: Tell) -> None:
-    """Put every missing program into `folder`; a second run waits for the first and then finds them there."""
+def provide(folder: Path, names: Sequence[str], tell: Tell) -> None:
+    """Put what is missing of these into `folder`; a second run waits for the first and then finds them there."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _lock(folder, tell):
-        missing = [name for name in PACKAGES if not is_program(folder / name)]
+    with lock(folder, tell):
+        missing = [name for name in PACKAGES if name in names and not is_program(folder / name)]
         if missing:
             _build(folder, missing, _go(folder, tell), tell)
 
 
 @contextmanager
-def _lock(folder: Path, tell: Tell) -> Iterator[None]:
+def lock(folder: Path, tell: Tell) -> Iterator[None]:
+    """Be the only run that changes `folder`; waits for another one, and says so."""
     with (folder / ".lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

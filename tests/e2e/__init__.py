@@ -1,0 +1,1 @@
+"""End-to-end tests: whole systems on a cluster with a real node. `make e2e` runs them."""
