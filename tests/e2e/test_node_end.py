@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,13 @@ from .pods import Pods
 TESTS = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.skipif(KUBECONFIG_VARIABLE in os.environ, reason="a given cluster is not ours to end")
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """pytest's own folders have names too long for a socket."""
+    with tempfile.TemporaryDirectory(prefix="node-") as folder:
+        yield Path(folder)
 
 
 @contextmanager
@@ -73,13 +81,13 @@ def names(folder: Path, kubeconfig: Path) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("way", ["stdin", signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_an_ended_node_leaves_nothing(way: str | signal.Signals, tmp_path: Path, busybox_archive: Path) -> None:
+def test_an_ended_node_leaves_nothing(way: str | signal.Signals, short_folder: Path, busybox_archive: Path) -> None:
     """Not even running pods: no process, cgroup, mount, interface or file, and the kernel keeps its values."""
     values = [Path("/proc/sys", name).read_text() for name in TUNABLES]
-    with started(tmp_path, busybox_archive) as (process, kubeconfig):
+    with started(short_folder, busybox_archive) as (process, kubeconfig):
         run_pods(kubeconfig, BUSYBOX_IMAGE)
-        node, interface = names(tmp_path, kubeconfig)
-        while_up = traces(tmp_path, node, interface)
+        node, interface = names(short_folder, kubeconfig)
+        while_up = traces(short_folder, node, interface)
         if isinstance(way, signal.Signals):
             process.send_signal(way)
             process.wait(30)
@@ -88,14 +96,14 @@ def test_an_ended_node_leaves_nothing(way: str | signal.Signals, tmp_path: Path,
 
     assert {"process", "cgroup", "interface", "file"} <= {line.split()[0] for line in while_up}
     if way == signal.SIGKILL:  # nobody waits for the keeper then
-        wait_for("the keeper to sweep", lambda: not traces(tmp_path, node, interface))
-    assert [] == traces(tmp_path, node, interface)
+        wait_for("the keeper to sweep", lambda: not traces(short_folder, node, interface))
+    assert [] == traces(short_folder, node, interface)
     assert values == [Path("/proc/sys", name).read_text() for name in TUNABLES]
 
 
-def test_two_nodes_live_side_by_side(tmp_path: Path, busybox_archive: Path) -> None:
+def test_two_nodes_live_side_by_side(short_folder: Path, busybox_archive: Path) -> None:
     """Two test runs on one machine do not know of each other."""
-    folders = [tmp_path / "one", tmp_path / "two"]
+    folders = [short_folder / "one", short_folder / "two"]
     for folder in folders:
         folder.mkdir()
     with started(folders[0], busybox_archive) as (_, one), started(folders[1], busybox_archive) as (_, two):

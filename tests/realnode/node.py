@@ -21,9 +21,11 @@ from .debian import Packages, require_packages
 from .images import load_archive
 from .inside import CRDS, READY, SLOT
 from .private import UNSHARE, NodeSetupError
+from .settings import containerd_socket
 
 TESTS = Path(__file__).parents[1]
 READY_SECONDS = 120
+SOCKET_LENGTH = 96  # containerd adds a suffix, and the kernel allows 108
 
 
 def provide(tell: Tell) -> Packages:
@@ -95,6 +97,8 @@ class Node:
             await_unplugged(self._cable)
 
     def _start(self, crds: list[Mapping[str, Any]]) -> None:
+        if len(str(containerd_socket(self.folder))) > SOCKET_LENGTH:
+            raise NodeSetupError(f"{self.folder} is too long a name for sockets in it: set TMPDIR to a shorter one.")
         (self.folder / CRDS).write_text(json.dumps(crds))
         command: list[str | Path] = [*UNSHARE, sys.executable, "-m", "realnode.inside", self.folder]
         paths = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
