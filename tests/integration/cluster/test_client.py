@@ -92,7 +92,7 @@ async def test_creating_sends_the_manifest_to_its_namespace() -> None:
         task.method, task.path, task.query,
     )  # fmt: skip
     assert MANIFEST == task.json()
-    assert ("/api/v1/namespaces", {}) == (namespace.path, namespace.query)
+    assert ("/api/v1/namespaces", STRICT) == (namespace.path, namespace.query)
 
 
 async def test_updates_go_to_the_object_or_its_subresource() -> None:
