@@ -140,4 +140,5 @@ def _run(
         raise AssetsUnavailableError(f"{remedy}: {error}.") from error
     if answer.returncode != 0:
         last = "\n".join(answer.stdout.strip().splitlines()[-15:])
-        raise AssetsUnavailableError(f"{remedy}. `{' '.join(map(str, command))}` said:\n{last}")
+        said = f"`{' '.join(map(str, command))}` ended with {answer.returncode}:\n{last}"
+        raise AssetsUnavailableError(f"{remedy}. {said}")
