@@ -1,0 +1,5 @@
+"""What the end-to-end tests share."""
+
+from .installation import installation, installed
+
+__all__ = ["installation", "installed"]

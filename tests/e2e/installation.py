@@ -1,0 +1,75 @@
+"""Our images and our controller on the cluster under test, installed as an operator installs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from images.build import build
+from kelos.api.kinds import TASK, Manifest
+from realcluster.waiting import wait_for
+from realnode.fixtures import Cluster
+
+PREFIX, TAG, SYSTEM = "kelos.test", "dev", "kelos-system"
+PATIENCE_SECONDS = 120.0
+
+
+class Installation:
+    """What a person does with it: `kelos …` and `kubectl …`, in one namespace."""
+
+    def __init__(self, cluster: Cluster, kubectl: Path, namespace: str) -> None:
+        self.cluster, self._kubectl, self.namespace = cluster, kubectl, namespace
+
+    def kelos(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        where = ["--kubeconfig", str(self.cluster.kubeconfig), "-n", self.namespace]
+        command = [sys.executable, "-P", "-m", "kelos", *where, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+
+    def run(self, name: str, prompt: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        """A Task of the demo agent."""
+        return self.kelos("run", "--name", name, "-t", "demo", "--credential-type", "none", "-p", prompt, *flags)
+
+    def kubectl(self, *words: str, text: str = "", namespace: str = "") -> str:
+        """One command that must succeed; what it printed."""
+        where = [f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={namespace or self.namespace}"]
+        command = [str(self._kubectl), *where, *words]
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    def status(self, name: str) -> Manifest:
+        found = self.cluster.api.get(TASK.path(self.namespace, name)).expect()
+        return dict(found.get("status") or {})
+
+    def pods(self) -> list[Manifest]:
+        return list(self.cluster.api.get(f"/api/v1/namespaces/{self.namespace}/pods").expect()["items"])
+
+    def until(self, name: str, phase: str) -> Manifest:
+        """The status once the Task has come there."""
+        wait_for(f"Task '{name}' to be {phase}", lambda: self.status(name).get("phase") == phase, PATIENCE_SECONDS)
+        return self.status(name)
+
+
+@pytest.fixture(scope="session")
+def installed(node: Cluster, kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The controller runs as a Deployment, under its own ServiceAccount with its own rights."""
+    for archive in build(["kelos", "kelos-runner", "demo"], tmp_path_factory.mktemp("images"), print):
+        node.load_image(archive)
+    generate = [sys.executable, "-m", "kelos.install.generate", "--crds", "--controller"]
+    manifests = subprocess.run(
+        [*generate, "--image-prefix", PREFIX, "--image-tag", TAG], capture_output=True, text=True, check=True
+    ).stdout
+    system = Installation(node, kubectl, SYSTEM)
+    system.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=manifests)
+    system.kubectl("rollout", "status", "deployment/kelos-controller", "--timeout=100s")
+    yield
+    system.kubectl("delete", "namespace", SYSTEM, "--wait=false")
+
+
+@pytest.fixture
+def installation(installed: None, node: Cluster, kubectl: Path, node_namespace: str) -> Installation:
+    """A namespace of the cluster with our controller."""
+    return Installation(node, kubectl, node_namespace)
