@@ -51,9 +51,19 @@ test: setup ## every test: unit, integration, and conformance on a real kube-api
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
 	$(BIN)/python -m pytest
 
-e2e: setup ## whole tests on a real node in private namespaces (root), or on KELOS_E2E_KUBECONFIG
-	$(if $(KELOS_E2E_KUBECONFIG),,PYTHONPATH=tests $(BIN)/python -m realnode provide)
-	$(BIN)/python -m pytest tests/e2e
+# Only what is said on the command line names a cluster: a KUBECONFIG that is exported may be anybody's.
+GIVEN_KUBECONFIG = $(if $(filter command line,$(origin KUBECONFIG)),$(abspath $(KUBECONFIG)))
+E2E := $(BIN)/python -m pytest tests/e2e
+
+e2e: setup ## whole systems on a real node of its own (root), with CLUSTER=kind or on KUBECONFIG=FILE LOAD='COMMAND'
+ifeq ($(CLUSTER),kind)
+	PYTHONPATH=tests $(BIN)/python -m realnode.kind $(E2E)
+else ifneq ($(GIVEN_KUBECONFIG),)
+	KELOS_E2E_KUBECONFIG='$(GIVEN_KUBECONFIG)' KELOS_E2E_LOAD_IMAGE='$(LOAD)' $(E2E)
+else
+	PYTHONPATH=tests $(BIN)/python -m realnode provide
+	$(E2E)
+endif
 
 agents: setup ## run the published agent CLIs against a provider on this machine (AGENT_VERSIONS=latest for the newest)
 	AGENT_VERSIONS='$(AGENT_VERSIONS)' $(BIN)/python -m pytest -p no:cacheprovider tests/agents_live

@@ -26,13 +26,27 @@ class Installation:
 
     def kelos(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
-        where = ["--kubeconfig", str(self.cluster.kubeconfig), "-n", self.namespace]
-        command = [sys.executable, "-P", "-m", "kelos", *where, *words]
+        command = self._command(*words)
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+
+    def _command(self, *words: str) -> list[str]:
+        where = ["--kubeconfig", str(self.cluster.kubeconfig), "-n", self.namespace]
+        return [sys.executable, "-P", "-m", "kelos", *where, *words]
 
     def run(self, name: str, prompt: str, *flags: str) -> subprocess.CompletedProcess[str]:
         """A Task of the demo agent."""
-        return self.kelos("run", "--name", name, "-t", "demo", "--credential-type", "none", "-p", prompt, *flags)
+        return self.kelos(*_demo(name, prompt, *flags))
+
+    def follow(self, name: str, prompt: str, *flags: str) -> subprocess.Popen[str]:
+        """A Task, by default of the demo agent, and the command that waits for it. The prompt carries a mark."""
+        marked = f"# {self.namespace}-{name}\n{prompt}"
+        words = self._command(*_demo(name, marked, "--wait", *flags))
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def kill_controller(self) -> None:
+        """At once and without a goodbye; its Deployment starts another one."""
+        selector = "app.kubernetes.io/component=controller"
+        self.kubectl("delete", "pods", "-l", selector, "--grace-period=0", "--force", namespace=SYSTEM)
 
     def kubectl(self, *words: str, text: str = "", namespace: str = "") -> str:
         """One command that must succeed; what it printed."""
@@ -51,6 +65,11 @@ class Installation:
         """The status once the Task has come there."""
         wait_for(f"Task '{name}' to be {phase}", lambda: self.status(name).get("phase") == phase, PATIENCE_SECONDS)
         return self.status(name)
+
+
+def _demo(name: str, prompt: str, *flags: str) -> list[str]:
+    said = ["-p", prompt] if prompt else []
+    return ["run", "--name", name, "-t", "demo", "--credential-type", "none", *said, *flags]
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kelos.api.names import FINALIZER_OUTCOME
 from realcluster.waiting import wait_for
 
-from .installation import SYSTEM, Installation
+from .installation import Installation
 
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
@@ -57,8 +57,7 @@ def test_a_task_survives_its_controller(installation: Installation) -> None:
     installation.run("steady", "sleep 8\nsay done")
     installation.until("steady", "Running")
 
-    selector = "app.kubernetes.io/component=controller"
-    installation.kubectl("delete", "pods", "-l", selector, "--grace-period=0", "--force", namespace=SYSTEM)
+    installation.kill_controller()
 
     status = installation.until("steady", "Succeeded")
     assert 1 == len(status["attempts"]), status

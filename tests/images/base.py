@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .buildah import Buildah
 from .machine import apt_mirrors, suite
-from .tools import ImagesUnavailableError, Tell, require, run
+from .tools import ImagesUnavailableError, Tell, run
 
 DIGEST = sha256(Path(__file__).read_bytes()).hexdigest()[:12]
 IMAGE = f"localhost/kelos-base:{DIGEST}"  # another way of making it is another base
@@ -18,7 +18,6 @@ def provide_base(buildah: Buildah, folder: Path, tell: Tell) -> str:
     """The name of the base image, which is there afterwards."""
     if buildah.has(IMAGE):
         return IMAGE
-    require("debootstrap")
     release = suite()
     mirror = next((address for address, name in apt_mirrors() if name == release), None)
     if mirror is None:
@@ -28,7 +27,9 @@ def provide_base(buildah: Buildah, folder: Path, tell: Tell) -> str:
     tell(f"Making the base image from Debian {release} once, about a minute and a half.")
     rootfs = folder / "rootfs"
     shutil.rmtree(rootfs, ignore_errors=True)
-    run(["debootstrap", "--variant=minbase", release, rootfs, mirror], log=folder / "debootstrap.log")
+    tools = buildah.tools
+    command = [tools.debootstrap, "--variant=minbase", release, rootfs, mirror]
+    run(command, env=tools.environment, log=folder / "debootstrap.log")
     _slim(rootfs)
     buildah.import_rootfs(IMAGE, rootfs)
     shutil.rmtree(rootfs)

@@ -14,7 +14,7 @@ from .base import IMAGE, provide_base
 from .buildah import Buildah
 from .machine import ARGUMENTS, MOUNT, settings_folder
 from .recipes import RECIPES, ROOT, Recipe
-from .tools import ImagesUnavailableError, Tell
+from .tools import ImagesUnavailableError, Tell, require_tools
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -81,7 +81,7 @@ def build(wanted: Sequence[str], into: Path, tell: Tell, folder: Path | None = N
     folder = folder or cache_folder()
     into.mkdir(parents=True, exist_ok=True)
     with locked(folder, tell):
-        builder = Builder(folder=folder, tell=tell, buildah=Buildah(folder=folder))
+        builder = Builder(folder=folder, tell=tell, buildah=Buildah(folder=folder, tools=require_tools(tell)))
         return [_place(builder.provide(find(name)), into / f"{name}.tar") for name in wanted]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .tools import require, run
+from .tools import BuildTools, run
 
 LIMITS = ("--ulimit", "nofile=10000:10000", "--ulimit", "nproc=10000:10000")  # a root without CAP_SYS_RESOURCE
 
@@ -16,9 +16,9 @@ class Buildah:
     """One store below `folder`."""
 
     folder: Path
+    tools: BuildTools
 
     def _command(self, *words: str | Path) -> list[str | Path]:
-        require("buildah")
         policy = self.folder / "policy.json"
         if not policy.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,10 @@ class Buildah:
             "--storage-driver",
             "overlay",
         ]
-        return ["buildah", *store, *words]
+        return [self.tools.buildah, *store, *words]
+
+    def _run(self, *words: str | Path, log: Path | None = None) -> str:
+        return run(self._command(*words), env=self.tools.environment, log=log)
 
     @property
     def _policy(self) -> tuple[str, str]:
@@ -54,38 +57,38 @@ class Buildah:
         for source, target in mounts.items():
             options += ["--volume", f"{source}:{target}:ro"]
         where = ["--file", str(dockerfile), "--tag", image, str(context)]
-        run(self._command("build", *options, *self._policy, *where), log=log)
+        self._run("build", *options, *self._policy, *where, log=log)
 
     def import_rootfs(self, image: str, folder: Path) -> None:
         """Make a one-layer image of a folder."""
-        container = run(self._command("from", *self._policy, "scratch")).strip()
+        container = self._run("from", *self._policy, "scratch").strip()
         try:
-            run(self._command("copy", container, folder, "/"))
-            run(self._command("config", "--cmd", "/bin/bash", container))
-            run(self._command("commit", *self._policy, "--format", "oci", container, image))
+            self._run("copy", container, folder, "/")
+            self._run("config", "--cmd", "/bin/bash", container)
+            self._run("commit", *self._policy, "--format", "oci", container, image)
         finally:
-            run(self._command("rm", container))
+            self._run("rm", container)
 
     def has(self, image: str) -> bool:
         return bool(self._images(image))
 
     def _images(self, image: str) -> list[str]:
-        listed = json.loads(run(self._command("images", "--json")) or "null") or []
+        listed = json.loads(self._run("images", "--json") or "null") or []
         return [entry["id"] for entry in listed if image in [_plain(name) for name in entry.get("names") or ()]]
 
     def save(self, image: str, folder: Path) -> None:
         """Write the image as an OCI layout."""
         shutil.rmtree(folder, ignore_errors=True)
-        run(self._command("push", *self._policy, image, f"oci:{folder}:{image}"))
+        self._run("push", *self._policy, image, f"oci:{folder}:{image}")
 
     def try_in(self, image: str, *command: str, entrypoint: Sequence[str] = ()) -> str:
         """What `command` prints in a fresh container of the image, without network, with a process table of its own."""
-        container = run(self._command("from", "--pull-never", *self._policy, *LIMITS, image)).strip()
-        options = ["--isolation", "oci", "--runtime", "runc", "--network", "none"]
+        container = self._run("from", "--pull-never", *self._policy, *LIMITS, image).strip()
+        options = ["--isolation", "oci", "--runtime", str(self.tools.runc), "--network", "none"]
         try:
-            return run(self._command("run", *options, container, "--", *entrypoint, *command))
+            return self._run("run", *options, container, "--", *entrypoint, *command)
         finally:
-            run(self._command("rm", container))
+            self._run("rm", container)
 
 
 def _plain(name: str) -> str:

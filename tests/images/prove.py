@@ -9,7 +9,7 @@ from kelos.api import names
 
 from .build import cache_folder, find
 from .buildah import Buildah
-from .tools import ImagesUnavailableError
+from .tools import ImagesUnavailableError, require_tools
 
 TINI = "/usr/bin/tini"
 PID_1 = "tr '\\0' ' ' </proc/1/cmdline; echo"
@@ -25,7 +25,7 @@ CLI = {
 
 def prove(wanted: Sequence[str], show: Callable[[str], None]) -> None:
     """Raise ImagesUnavailableError with the first image that is not as it should be."""
-    buildah = Buildah(folder=cache_folder())
+    buildah = Buildah(folder=cache_folder(), tools=require_tools(show))
     for name in wanted:
         said = _facts(buildah, name)
         show(f"{name}: {said.replace(chr(10), ' | ')}")

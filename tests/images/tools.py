@@ -1,9 +1,21 @@
 """Running other programs, and saying what is missing in one sentence."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from realcluster.binaries import AssetsUnavailableError, is_program
+from realcluster.packages import packages_folder, provide_packages, unpacked_environment
+
+PACKAGES = (
+    *("buildah", "debootstrap", "runc", "libseccomp2", "libgpgme11", "libassuan0", "libgpg-error0"),
+    *("libdevmapper1.02.1", "libselinux1", "libsubid4", "patchelf"),
+)
+# What debootstrap calls, which every Debian has or installs with one command.
+NEEDED = {"wget": "wget", "perl": "perl", "apt-get": "apt", "dpkg": "dpkg"}
 
 Tell = Callable[[str], None]
 
@@ -12,10 +24,52 @@ class ImagesUnavailableError(Exception):
     """The images cannot be built on this machine; the text says why and what to try."""
 
 
-def require(program: str) -> None:
-    """Nothing when `program` is there, else the sentence that says how to get it."""
-    if shutil.which(program) is None:
-        raise ImagesUnavailableError(f"{program} is missing: apt-get install {program}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildTools:
+    """buildah, debootstrap and runc, unpacked below `folder`."""
+
+    folder: Path
+
+    @property
+    def buildah(self) -> Path:
+        return self.folder / "buildah"
+
+    @property
+    def debootstrap(self) -> Path:
+        return self.folder / "usr/sbin/debootstrap"
+
+    @property
+    def runc(self) -> Path:
+        return self.folder / "usr/sbin/runc"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {"DEBOOTSTRAP_DIR": str(self.folder / "usr/share/debootstrap")}
+        return {**os.environ, **unpacked_environment(self.folder), **own}
+
+    def link(self) -> None:
+        """Write into buildah where its libraries are: it starts itself anew with an empty environment."""
+        libraries = self.environment["LD_LIBRARY_PATH"]
+        command = [self.folder / "usr/bin/patchelf", "--force-rpath", "--set-rpath", libraries]
+        run([*command, "--output", self.buildah, self.folder / "usr/bin/buildah"], env=self.environment)
+
+    def missing(self) -> list[str]:
+        """The programs that are not there."""
+        return [path.name for path in (self.buildah, self.debootstrap, self.runc) if not is_program(path)]
+
+
+def require_tools(tell: Tell) -> BuildTools:
+    """The tools, fetched now when this is the first time; raises `ImagesUnavailableError` with what to do."""
+    if os.geteuid() != 0:
+        raise ImagesUnavailableError("building images needs root, for mounts and owners: run as root")
+    if absent := sorted({package for program, package in NEEDED.items() if not shutil.which(program)}):
+        raise ImagesUnavailableError(f"images are built with {', '.join(NEEDED)}: apt-get install {' '.join(absent)}")
+    tools = BuildTools(folder=packages_folder("build"))
+    try:
+        provide_packages(tools.folder, PACKAGES, tools.missing, tell, tools.link)
+    except AssetsUnavailableError as error:
+        raise ImagesUnavailableError(str(error)) from error
+    return tools
 
 
 def run(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, log: Path | None = None) -> str:

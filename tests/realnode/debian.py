@@ -1,20 +1,17 @@
-"""What a node needs beside Kubernetes, from the distribution's own packages: unpacked into the cache, never installed.
+"""What a node needs beside Kubernetes, from the distribution's own packages.
 
 Debian bookworm's containerd 1.6 is enough: it speaks the CRI v1 that kubelet 1.35 asks for. So there is no second suite
 and nothing to compile; `nft` gets the libraries it was packaged with, for they need not be on the machine.
 """
 
 import os
-import platform
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from realcluster.binaries import AssetsUnavailableError, Tell, cache_folder, is_program
-from realcluster.provide import lock
+from realcluster.binaries import AssetsUnavailableError, Tell, is_program
+from realcluster.packages import packages_folder, provide_packages, unpacked_environment
 
 PACKAGES = (
     *("containerd", "runc", "libseccomp2", "containernetworking-plugins", "catatonit", "busybox-static"),
@@ -62,13 +59,7 @@ class Packages:
     @property
     def environment(self) -> dict[str, str]:
         """With which the unpacked programs find each other and their libraries."""
-        folders = [self.folder / "usr/sbin", self.folder / "usr/bin"]
-        path = os.pathsep.join([*map(str, folders), "/usr/sbin", "/sbin", "/usr/bin", "/bin"])
-        triple = f"{platform.machine()}-linux-gnu"
-        return {
-            "PATH": path,
-            "LD_LIBRARY_PATH": f"{self.folder / 'usr/lib' / triple}:{self.folder / 'lib' / triple}",
-        }
+        return unpacked_environment(self.folder)
 
     def missing(self) -> list[str]:
         """The programs that are not there."""
@@ -84,42 +75,6 @@ def require_packages(tell: Tell, environment: Mapping[str, str] = os.environ) ->
     """The packages, fetched now when this is the first time; raises `AssetsUnavailableError` with what to install."""
     if missing := sorted({package for tool, package in TOOLS.items() if not shutil.which(tool)}):
         raise AssetsUnavailableError(f"A node needs {', '.join(TOOLS)}: apt-get install {' '.join(missing)}.")
-    system = platform.freedesktop_os_release()
-    root = cache_folder(environment).parent
-    packages = Packages(folder=root / f"node-{system['ID']}-{system.get('VERSION_CODENAME', 'unstable')}")
-    packages.folder.mkdir(parents=True, exist_ok=True)
-    with lock(packages.folder, tell):
-        if packages.missing():
-            tell(f"Fetching {', '.join(PACKAGES[:6])} and nftables (40 MB) once, into {packages.folder}.")
-            _unpack(packages.folder)
-    if missing := packages.missing():
-        raise AssetsUnavailableError(f"{packages.folder} has no {', '.join(missing)} after its packages were unpacked.")
+    packages = Packages(folder=packages_folder("node", environment))
+    provide_packages(packages.folder, PACKAGES, packages.missing, tell)
     return packages
-
-
-def _unpack(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="kelos-packages-") as place:
-        downloads = Path(place)
-        download = ["download", *PACKAGES]
-        if _run(["apt-get", "-qq", *download], downloads):
-            # This machine has no package lists, as in most containers: read them, for this download only.
-            own = ["apt-get", "-qq", *_own_lists(downloads)]
-            if said := _run([*own, "update"], downloads) or _run([*own, *download], downloads):
-                raise AssetsUnavailableError(
-                    "A node needs packages of this distribution; make its mirror reachable for "
-                    f"`apt-get {' '.join(download)}`, which said:\n{said}"
-                )
-        for package in sorted(downloads.glob("*.deb")):
-            if said := _run(["dpkg", "-x", str(package), str(folder)], downloads):
-                raise AssetsUnavailableError(f"{package.name} cannot be unpacked into {folder}:\n{said}")
-
-
-def _own_lists(folder: Path) -> list[str]:
-    (folder / "lists/partial").mkdir(parents=True, exist_ok=True)
-    return ["-o", f"Dir::State::Lists={folder / 'lists'}", "-o", f"Dir::Cache={folder}"]
-
-
-def _run(command: Sequence[str], folder: Path) -> str:
-    """What the command said if it failed, else nothing."""
-    answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return "" if answer.returncode == 0 else (answer.stderr.strip()[-1500:] or f"exit code {answer.returncode}")

@@ -33,7 +33,7 @@ def provide(tell: Tell) -> Packages:
     if os.geteuid() != 0:
         raise AssetsUnavailableError(
             "A real node needs root, for namespaces and containers: "
-            "run as root, or name a cluster in KELOS_E2E_KUBECONFIG."
+            "run as root, or make e2e with CLUSTER=kind or KUBECONFIG=FILE."
         )
     packages = require_packages(tell)
     require_binaries(tell)
