@@ -32,7 +32,7 @@ def provide_packages(
     tell: Tell,
     finish: Callable[[], None] = lambda: None,
 ) -> None:
-    """Unpack the packages, then `finish`, unless nothing is `missing`; `AssetsUnavailableError` if something still is."""
+    """Unpack the packages, then `finish`, unless nothing is `missing`; `AssetsUnavailableError` if it still is."""
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder, tell):
         if missing():
