@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,15 @@ class Installation:
         where = [f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={namespace or self.namespace}"]
         command = [str(self._kubectl), *where, *words]
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    def apply(self, *manifests: Manifest) -> None:
+        """Create or change these."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        self.kubectl("apply", "-f", "-", text=json.dumps(items))
+
+    def list(self, kind: str) -> list[Manifest]:
+        """Every object of a kind, by its plural name."""
+        return list(json.loads(self.kubectl("get", kind, "-o", "json"))["items"])
 
     def status(self, name: str) -> Manifest:
         found = self.cluster.api.get(TASK.path(self.namespace, name)).expect()

@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -35,19 +36,33 @@ def git(*arguments: str, cwd: Path) -> str:
 
 
 class GitServer:
-    """Serves every bare repository below `root`. `logins` are the user names and passwords that were sent."""
+    """Serves every bare repository below `root`. `logins` are the user names and passwords that were sent.
 
-    def __init__(self, root: Path, *, password: str = "", user: str = "x-access-token", moved_to: str = "") -> None:
+    `tell` hears of every request: its path, and "none", "right" or "wrong" for what it says in `Authorization`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        password: str = "",
+        user: str = "x-access-token",
+        moved_to: str = "",
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        tell: Callable[[str, str], None] = lambda path, login: None,
+    ) -> None:
         self.root = root
         self.password = password
         self.user = user
         self.moved_to = moved_to
+        self.address = address
+        self.tell = tell
         self.logins: list[tuple[str, str]] = []
         root.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> GitServer:
         handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer(self.address, handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
         return self
@@ -107,7 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", self.site.moved_to + self.path)
             self.end_headers()
             return
-        if not self._is_allowed():
+        is_right = self._is_allowed()
+        has_said = "Authorization" in self.headers
+        self.site.tell(self.path, ("right" if is_right else "wrong") if has_said else "none")
+        if not is_right:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
             self.send_header("Content-Length", "0")
