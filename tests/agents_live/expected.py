@@ -24,7 +24,7 @@ class End:
 
 
 SUCCESS = End(None, 0)
-TIMED_OUT = End(Reason.DEADLINE_EXCEEDED, 84, f"limit of {SHORT_SECONDS} seconds", SHORT_SECONDS)
+TIMED_OUT = End(Reason.DEADLINE_EXCEEDED, 84, "ran longer than its limit of", SHORT_SECONDS)
 
 
 def _failed(exit_code: int, message: str) -> End:

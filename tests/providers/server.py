@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -34,14 +34,25 @@ class Asked:
 
 
 class Provider:
-    """A context manager. Calls that offer no shell (titles, classifiers) are asides: answered, free, no step."""
+    """A context manager. Calls that offer no shell (titles, classifiers) are asides: answered, free, no step.
 
-    def __init__(self, scenario: Scenario, *, key: str) -> None:
+    `tell` hears of every call.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        key: str,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+        tell: Callable[[Asked], None] = lambda asked: None,
+    ) -> None:
         self._scenario = scenario
         self._key = key
+        self._tell = tell
         self._lock = threading.Lock()
         self._asked: list[Asked] = []
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(address, _Handler)
         self._server.provider = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -85,6 +96,7 @@ class Provider:
                 is_aside=is_aside,
             )
             self._asked.append(asked)
+            self._tell(asked)
         if is_aside:
             return ASIDE, FREE, call
         return self._scenario.step(call), self._scenario.tokens, call

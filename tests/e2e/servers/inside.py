@@ -1,10 +1,13 @@
-"""What the pod runs: `PACK git SECRET` serves git, `PACK create NAME` adds a repository to it."""
+"""What the pod runs: `PACK git SECRET` serves git, `PACK create NAME` adds a repository to it, `PACK provider` plays
+every cell of the agents' table, each on a port of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path("/tmp/git")
@@ -12,12 +15,14 @@ PORT = 8080
 
 
 def main(arguments: list[str]) -> int:
-    """Do one of the three, for ever when it is a server."""
+    """Do one of the verbs, for ever when it is a server."""
     verb, *words = arguments
     if verb == "git":
         _serve_git(*words)
     elif verb == "create":
         _create(*words)
+    elif verb == "provider":
+        _play_all()
     return 0
 
 
@@ -32,6 +37,20 @@ def _create(name: str) -> None:
     from fakes.git_server import GitServer
 
     GitServer(ROOT).create(name)
+
+
+def _play_all() -> None:
+    from e2e.agent_cells import CELLS, KEY
+    from providers.server import Asked, Provider
+
+    with contextlib.ExitStack() as stack:
+        for cell in CELLS:
+
+            def tell(asked: Asked, name: str = cell.name) -> None:
+                print(json.dumps({"cell": name, **asdict(asked)}), flush=True)
+
+            stack.enter_context(Provider(cell.scenario, key=KEY, address=("0.0.0.0", cell.port), tell=tell))
+        threading.Event().wait()
 
 
 def _tell(path: str, login: str) -> None:
