@@ -205,3 +205,23 @@ def test_a_volume_that_cannot_be_mounted_is_told_by_events_only():
     diagnosis = why_not_started(stuck, 'MountVolume.SetUp failed for volume "t": secret "token" not found')
 
     assert (Reason.SECRET_MISSING, True) == (diagnosis.reason, '"token"' in diagnosis.message)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("The node was low on resource: memory.", "Set requests"),
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. ", "Raise ephemeral-storage"),
+        ('Container kelos-agent exceeded its local ephemeral storage limit "20Mi". ', "Raise ephemeral-storage"),
+        ('Usage of EmptyDir volume "workspace" exceeds the limit "10Gi". ', "limit of the volume"),
+    ],
+)
+def test_an_eviction_for_a_limit_of_its_own_names_the_limit(said, advice):
+    """More room on the node would not help; the kubelet's sentence is shown without the space at its end."""
+    found = pod("Failed", ended(88, message=document(Reason.CANCELLED)), reason="Evicted", message=said)
+
+    diagnosis = why_ended(found, decode_document(found.agent.termination_message))
+
+    assert Reason.EVICTED is diagnosis.reason
+    assert advice in diagnosis.advice
+    assert diagnosis.message.endswith(said.strip())

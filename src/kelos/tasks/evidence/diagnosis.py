@@ -126,11 +126,9 @@ def _killed_by_kubernetes(pod: PodFacts, outcome: Outcome | None) -> Diagnosis |
     if pod.reason in NODE_ENDED:
         return _lost(f"Pod '{pod.name}' was lost: {pod.message or 'its node is gone'}")
     if pod.reason == "Evicted" or pod.is_disrupted:
-        said = pod.message or pod.disruption or "the node needed its resources"
+        said = pod.message.strip() or pod.disruption or "the node needed its resources"
         return Diagnosis(
-            reason=Reason.EVICTED,
-            message=f"Pod '{pod.name}' was evicted: {said}",
-            advice="Set requests in podOverrides.resources so that the node keeps room for it",
+            reason=Reason.EVICTED, message=f"Pod '{pod.name}' was evicted: {said}", advice=_about_eviction(said)
         )
     if pod.reason:  # the kubelet's word for a pod it refused or dropped: NodeShutdown, OutOfcpu, NodeAffinity, …
         said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
@@ -212,6 +210,15 @@ def _ended(container: ContainerFacts) -> str:
     if container.exit_code is not None and container.exit_code > 128:
         return f"was killed by signal {container.exit_code - 128}"
     return f"ended with exit code {container.exit_code}"
+
+
+def _about_eviction(said: str) -> str:
+    """A pod that went over a limit of its own is not helped by room on the node."""
+    if "EmptyDir volume" in said and "exceeds the limit" in said:
+        return "Give the agent a smaller job, or raise the limit of the volume that the message names"
+    if "ephemeral" in said and ("exceeds the total limit" in said or "exceeded its local" in said):
+        return "Raise ephemeral-storage in podOverrides.resources.limits, or give the agent a smaller job"
+    return "Set requests in podOverrides.resources so that the node keeps room for it"
 
 
 def _said(container: ContainerFacts) -> str:
