@@ -99,6 +99,8 @@ def write_kubelet(site: NodeSite) -> Path:
         "cgroupRoot": f"/{site.cgroup}",
         "clusterDNS": [CLUSTER_DNS],
         "clusterDomain": "cluster.local",
+        "containerLogMaxSize": "2Mi",
+        "containerLogMonitorInterval": "3s",  # a log of some megabytes is rotated while its container still runs
         "containerRuntimeEndpoint": f"unix://{site.socket}",
         "enforceNodeAllocatable": [],
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
