@@ -43,7 +43,7 @@ class LocalPlane:
 
 
 @asynccontextmanager
-async def local_plane() -> AsyncIterator[LocalPlane]:
+async def local_plane(containers: str = "auto") -> AsyncIterator[LocalPlane]:
     """Start the plane, hand out a client, stop it and everything it started."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -52,6 +52,7 @@ async def local_plane() -> AsyncIterator[LocalPlane]:
         "kelos",
         "up",
         "--ephemeral",
+        f"--containers={containers}",
         "--log-level=error",  # the Task's own messages tell people more
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

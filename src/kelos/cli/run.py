@@ -46,6 +46,13 @@ LOCAL_NAMESPACE = "default"
 @click.option("-w", "--watch", is_flag=True, help="Print phases until the Task ends; exit 1 when it fails.")
 @click.option("--wait", is_flag=True, help="Like --watch, with the agent's log and the results.")
 @click.option("--local", is_flag=True, help="Run on this machine, without a cluster. Implies --wait.")
+@click.option(
+    "--containers",
+    type=click.Choice(["auto", "docker", "podman", "none"]),
+    default="auto",
+    show_default=True,
+    help="With --local: run in containers. auto: only what the programs of this machine cannot run.",
+)
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE", help="With --local: apply these first.")
 @click.option("--dry-run", is_flag=True, help="Print the Task and send nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before replacing a Secret or Workspace.")
@@ -84,11 +91,14 @@ async def _run(call: Call) -> int:
 async def _run_locally(call: Call) -> int:
     """The same against a cluster of our own, which ends with us."""
     from kelos.cli.plane import local_plane
+    from kelos.processes.engines import find_client
 
     prepared = call.prepared(LOCAL_NAMESPACE)
     task = call.task(LOCAL_NAMESPACE, prepared)
     documents = [(kind_of(d, f), d) for f in call.files for d in read_documents(f)]
-    async with local_plane() as plane:
+    containers = str(call.flags["containers"])
+    await find_client(containers)  # what is wrong with it is said by us, not by the child
+    async with local_plane(containers) as plane:
         cluster = plane.cluster
         for kind, document in documents:
             await apply_document(cluster, kind, document, LOCAL_NAMESPACE)

@@ -32,6 +32,13 @@ kubectl 1.29 or newer works with it too.
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback (default: a free one).")
 @click.option("--pods", type=click.IntRange(1), help="Pods at once (default: one per core).")
 @click.option(
+    "--containers",
+    type=click.Choice(["auto", "docker", "podman", "none"]),
+    default="auto",
+    show_default=True,
+    help="Run pods in containers. auto: only what the programs of this machine cannot run, if docker or podman is there.",
+)
+@click.option(
     "--ephemeral", is_flag=True, help="For programs: print a JSON kubeconfig, end when standard input is closed."
 )
 @click.option(
@@ -42,8 +49,10 @@ kubectl 1.29 or newer works with it too.
     help="What to write to stderr.",
 )
 @pass_settings
-def command(settings: Context, data: str | None, port: int, pods: int | None, ephemeral: bool, log_level: str) -> None:
-    """Run a cluster on this machine: API server, controller, and pods as processes. No Docker, no root."""
+def command(
+    settings: Context, data: str | None, port: int, pods: int | None, containers: str, ephemeral: bool, log_level: str
+) -> None:
+    """Run a cluster on this machine: API server, controller, and pods as processes or containers. No root needed."""
     from kelos.processes.plane import PlaneOptions, run_plane
     from kelos.processes.signals import until_signal, until_stdin_closes
     from kelos.telemetry.logs import configure_logs
@@ -59,6 +68,7 @@ def command(settings: Context, data: str | None, port: int, pods: int | None, ep
             database=Path(data).expanduser() if data else None,
             port=port,
             pods_at_once=pods or os.cpu_count() or 1,
+            containers=containers,
             ready=_print_for_programs if ephemeral else tell,
         )
         settings.run((until_stdin_closes if ephemeral else until_signal)(run_plane(options)))

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -27,12 +28,18 @@ from kelos.local.cluster import LocalCluster
 from kelos.local.garbage.collector import run_garbage_collector
 from kelos.local.garbage.expiry import run_job_expiry
 from kelos.local.jobs.control.loop import run_job_controller
+from kelos.local.jobs.engine.client import Client
+from kelos.local.jobs.engine.runner import EngineRunner
+from kelos.local.jobs.node.images import ImageCommands
 from kelos.local.jobs.node.node import run_node
+from kelos.local.jobs.node.processes import ProcessRunner
+from kelos.local.jobs.node.surroundings import RunnerChoice
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.settings import NodeSettings, host_environment
 from kelos.local.server.serving import RunningServer, create_app, open_plane, serve
 from kelos.local.store import Store
 from kelos.processes.controller import run_controller
+from kelos.processes.engines import choose_runner, containers_of, find_client, installed_agents
 from kelos.settings import Settings
 
 PR_SET_DUMPABLE = 4  # prctl(2)
@@ -51,6 +58,7 @@ class PlaneOptions:
     database: Path | None = None
     port: int = 0
     pods_at_once: int = 1
+    containers: str = "auto"
 
 
 async def run_plane(options: PlaneOptions) -> None:
@@ -60,28 +68,47 @@ async def run_plane(options: PlaneOptions) -> None:
     """
     log = structlog.get_logger("kelos")
     hide_from_neighbours()
+    client = await find_client(options.containers)
     with pod_folder(options.database) as root:
         plane, logs = open_plane(_open_store(options.database)), PodLogs(root / "logs")
         cluster = LocalCluster(plane, logs=logs)
         for crd in build_crds():
             await _install(cluster, crd)
         server = await _serve(create_app(plane, secrets.token_urlsafe(24), logs), options.port)
-        settings = Settings(repeats_disrupted=False)
-        node = NodeSettings(slots=options.pods_at_once, environment=host_environment(os.environ))
+        # What is on this machine is used: no registry is asked each time whether there is something newer.
+        settings = Settings(repeats_disrupted=False, image_pull_policy="IfNotPresent")
+        node = NodeSettings(slots=options.pods_at_once)
+        plane_id = plane_identity(options.database)
+        runner_of = _runners(options.containers, client, cluster, logs, settings, plane_id)
         loops = (
             run_garbage_collector(cluster, COLLECTED),
             run_job_expiry(cluster),
             run_job_controller(cluster),
-            run_node(cluster, images=local_command(settings), root=root / "pods", logs=logs, settings=node),
+            run_node(cluster, runner_of=runner_of, root=root / "pods", logs=logs, settings=node),
             run_controller(cluster, settings=settings, log=log),
         )
         try:
-            async with asyncio.TaskGroup() as group:
+            async with containers_of(client, plane_id), asyncio.TaskGroup() as group:
                 for loop in loops:
                     group.create_task(loop)
                 options.ready(server.kubeconfig)
         finally:
             await server.stop()
+
+
+def plane_identity(database: Path | None) -> str:
+    """The same for each start with one database; of its own where nothing is kept."""
+    return sha256(str(database.resolve()).encode()).hexdigest()[:32] if database else secrets.token_hex(16)
+
+
+def _runners(
+    choice: str, client: Client | None, cluster: Cluster, logs: PodLogs, settings: Settings, plane_id: str
+) -> RunnerChoice:
+    images = local_command(settings)
+    processes = ProcessRunner(cluster=cluster, images=images, logs=logs, environment=host_environment(os.environ))
+    containers = client and EngineRunner(client=client, cluster=cluster, logs=logs, plane=plane_id)
+    here = local_command(settings, installed_agents(settings))
+    return choose_runner(choice, here, processes, containers)
 
 
 def _open_store(database: Path | None) -> Store:
@@ -116,9 +143,9 @@ async def _install(cluster: Cluster, crd: Manifest) -> None:
     await cluster.replace(CRD, {**crd, "metadata": meta})
 
 
-def local_command(settings: Settings) -> Callable[[str, tuple[str, ...], tuple[str, ...]], tuple[str, ...] | None]:
+def local_command(settings: Settings, agents: frozenset[str] | None = None) -> ImageCommands:
     """Which program on this machine stands for a container's image and command; None when there is none."""
-    agents = set(settings.agent_images.values())
+    agents = frozenset(settings.agent_images.values()) if agents is None else agents
     prepare = settings.runner_command
 
     def find(image: str, command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -18,6 +18,7 @@ from kelos.local.cluster import LocalCluster
 from kelos.local.jobs.control.loop import run_job_controller
 from kelos.local.jobs.node.images import ImageCommand, image_table
 from kelos.local.jobs.node.node import run_node
+from kelos.local.jobs.node.processes import ProcessRunner
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.settings import JobSettings, NodeSettings, host_environment
 from kelos.local.server.serving import open_plane
@@ -128,13 +129,13 @@ async def local_place(root: Path, *, slots: int = 4, store: Path | None = None) 
             await place.create(NAMESPACE, {"metadata": {"name": SPACE}})
         settings = NodeSettings(
             slots=slots,
-            environment=host_environment(os.environ),
             resync_seconds=0.02,
             refresh_seconds=0.02,
             backoff_seconds=0.05,
             shutdown_grace_seconds=0.2,
         )
-        node = run_node(cluster, images=IMAGES, root=root / "node", logs=logs, settings=settings)
+        runner = ProcessRunner(cluster=cluster, images=IMAGES, logs=logs, environment=host_environment(os.environ))
+        node = run_node(cluster, runner_of=lambda _: runner, root=root / "node", logs=logs, settings=settings)
         await stack.enter_async_context(
             running(node, run_job_controller(cluster, settings=JobSettings(backoff_seconds=0.05)))
         )

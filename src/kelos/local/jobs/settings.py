@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +16,10 @@ class JobSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSettings:
-    """One node of host processes. `environment` is all that containers inherit from the host."""
+    """One node on this machine."""
 
     name: str = "local"
     slots: int = 2
-    environment: Mapping[str, str] = field(default_factory=dict)
     resync_seconds: float = 1.0
     """How often what is missing (a Secret, a ConfigMap, a claim) is looked for again."""
     refresh_seconds: float = 10.0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kelos.api.kinds import Manifest
 from kelos.local.jobs.node.board import Board
-from kelos.local.jobs.node.launch import ImageUnknown, build_launch
+from kelos.local.jobs.node.runs import Exit, ImageMissing, Prepared, Run, Runner, StartError
 from kelos.local.jobs.node.stop import Stop, either
 from kelos.local.jobs.node.surroundings import Surroundings
 from kelos.local.jobs.pod.states import ConfigError, Container, Ended, Waiting, should_restart
@@ -24,7 +24,6 @@ from kelos.local.jobs.pod.termination import (
     message_of_log,
     reason_of,
 )
-from kelos.local.jobs.process.processes import ContainerProcess, Exit, Launch, StartError
 from kelos.local.jobs.storage.folder import PodFolder
 
 CANNOT_START = 128
@@ -36,6 +35,7 @@ class ContainerLife:
 
     spec: Manifest
     node: Surroundings
+    runner: Runner
     board: Board
     folder: PodFolder
     volumes: Mapping[str, Path]
@@ -68,15 +68,15 @@ class ContainerLife:
 
     async def _run_once(self) -> Ended | None:
         """One run; None when the pod stopped before it began."""
-        launch = await self._launch()
-        if launch is None:
+        prepared = await self._prepare()
+        if prepared is None:
             return None
         try:
-            process = await ContainerProcess.start(launch)
+            process = await prepared.start()
         except StartError as error:
-            return await self._refused(launch, error)
+            return await self._refused(prepared, error)
         try:
-            self.board.set(self.state.runs(f"process://{launch.id}", process.started_at))
+            self.board.set(self.state.runs(prepared.id, process.started_at))
             self.started.set()
             await self.board.show()
             await self._tell("Normal", "Started", f"Started container {self.name}")
@@ -84,28 +84,30 @@ class ContainerLife:
         finally:
             process.kill()
             await process.wait()
-            self.node.logs.end(launch.log)
+            self.node.logs.end(prepared.log)
         return Ended(
             exit_code=end.code,
-            reason=reason_of(end.code),
-            message=self._message(launch, end),
+            reason=end.reason or reason_of(end.code),
+            message=self._message(prepared, end),
             started_at=process.started_at,
             finished_at=end.finished_at,
         )
 
-    async def _launch(self) -> Launch | None:
+    async def _prepare(self) -> Prepared | None:
         """What to execute, retried until everything it needs is there; None when the pod stops first."""
         tries = 0
         while not self.stop.asked.is_set():
             run, self._runs = self._runs, self._runs + 1
             try:
-                return await build_launch(self.spec, self.board.pod, self.node, self.folder, self.volumes, run)
+                return await self.runner.prepare(self.spec, self.board.pod, self.folder, self.volumes, run)
             except ConfigError as error:
                 self._runs = run
                 await self._wait("CreateContainerConfigError", str(error), self.node.settings.resync_seconds)
-            except ImageUnknown as error:
+            except ImageMissing as error:
                 self._runs = run
-                if tries:
+                if not error.is_retried:
+                    await self._wait("ErrImageNeverPull", str(error), self.node.settings.resync_seconds)
+                elif tries:
                     text = f'Back-off pulling image "{self.spec.get("image", "")}": {error}'
                     await self._wait("ImagePullBackOff", text, self._delay(tries))
                 else:
@@ -113,7 +115,7 @@ class ContainerLife:
                 tries += 1
         return None
 
-    async def _await_end(self, process: ContainerProcess) -> Exit:
+    async def _await_end(self, process: Run) -> Exit:
         """The process's own end, or the one it is given: SIGTERM, grace, SIGKILL to the whole tree."""
         end = asyncio.ensure_future(process.wait())
         await either(end, self.stop.asked)
@@ -123,8 +125,8 @@ class ContainerLife:
             process.kill()
         return await end
 
-    async def _refused(self, launch: Launch, error: StartError) -> Ended:
-        self.node.logs.end(launch.log)
+    async def _refused(self, prepared: Prepared, error: StartError) -> Ended:
+        self.node.logs.end(prepared.log)
         await self._tell("Warning", "Failed", f"Error: failed to start container {self.name}: {error}")
         now = self.node.now()
         text = f"failed to start container {self.name}: {error}"
@@ -155,9 +157,9 @@ class ContainerLife:
         settings = self.node.settings
         return float(min(settings.backoff_seconds * 2 ** min(tries - 1, 30), settings.longest_backoff_seconds))
 
-    def _message(self, launch: Launch, end: Exit) -> str:
+    def _message(self, prepared: Prepared, end: Exit) -> str:
         content = self.folder.read_termination(self.name, FILE_LIMIT_BYTES)
         policy = str(self.spec.get("terminationMessagePolicy") or "File")
         if falls_back_to_log(policy, end.code, content):
-            return message_of_log(self.node.logs.tail(launch.log, LOG_LIMIT_LINES))
+            return message_of_log(self.node.logs.tail(prepared.log, LOG_LIMIT_LINES))
         return message_of(content)

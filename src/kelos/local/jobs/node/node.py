@@ -15,10 +15,9 @@ from kelos.cluster.watch import Cache
 from kelos.errors import AlreadyExists, ClusterError
 from kelos.local.jobs.events import Recorder
 from kelos.local.jobs.moments import Clock, utc_now
-from kelos.local.jobs.node.images import ImageCommands
 from kelos.local.jobs.node.line import FULL, Line, arrival_order
 from kelos.local.jobs.node.lost import lost_status, never_scheduled_status
-from kelos.local.jobs.node.surroundings import Surroundings
+from kelos.local.jobs.node.surroundings import RunnerChoice, Surroundings
 from kelos.local.jobs.node.worker import PodWorker, remove
 from kelos.local.jobs.pod.conditions import Condition, with_transitions
 from kelos.local.jobs.process.logs import PodLogs
@@ -33,16 +32,16 @@ TERMINAL = ("Succeeded", "Failed")
 async def run_node(
     cluster: Cluster,
     *,
-    images: ImageCommands,
+    runner_of: RunnerChoice,
     root: Path,
     logs: PodLogs,
     settings: NodeSettings,
     now: Clock = utc_now,
 ) -> None:
-    """Run pods as processes of this host until cancelled; no process outlives the call."""
+    """Run pods on this host until cancelled; nothing that runs outlives the call."""
     surroundings = Surroundings(
         cluster=cluster,
-        images=images,
+        runner_of=runner_of,
         folder=NodeFolder(root=root),
         logs=logs,
         settings=settings,
@@ -191,7 +190,7 @@ class Node:
     async def _register(self) -> None:
         """The Node object that people see in `get nodes`."""
         settings = self._node.settings
-        ready = Condition("Ready", "True", "KubeletReady", "the node runs pods as processes of this host")
+        ready = Condition("Ready", "True", "KubeletReady", "the node runs pods on this host")
         capacity = {"cpu": str(settings.slots), "pods": str(settings.slots)}
         status = {
             "conditions": with_transitions([ready], (), self._node.now()),

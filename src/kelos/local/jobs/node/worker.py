@@ -39,7 +39,8 @@ class PodWorker:
 
     def __init__(self, pod: Manifest, node: Surroundings) -> None:
         self._node = node
-        self._folder = node.folder.pod(pod)
+        self._runner = node.runner_of(pod)
+        self._folder = node.folder.pod(pod, is_shared=self._runner.is_shared)
         self._board = Board(node.cluster, pod, node.now(), node.now)
         self._stop = Stop()
         self._sidecar_stop = Stop()
@@ -180,7 +181,13 @@ class PodWorker:
 
     def _life(self, spec: Manifest, volumes: Mapping[str, Path], stop: Stop) -> ContainerLife:
         return ContainerLife(
-            spec=spec, node=self._node, board=self._board, folder=self._folder, volumes=volumes, stop=stop
+            spec=spec,
+            node=self._node,
+            runner=self._runner,
+            board=self._board,
+            folder=self._folder,
+            volumes=volumes,
+            stop=stop,
         )
 
     async def _refresh(self) -> None:

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from kelos.local.jobs.node.runs import Exit, StartError
 from kelos.local.jobs.process import supervise
 
 TAG = "KELOS_LOCAL_CONTAINER"
 """In every container's environment: finds what is left should a supervisor be killed."""
 KILLED = 128 + signal.SIGKILL
-
-
-class StartError(Exception):
-    """The process could not be started; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +30,6 @@ class Launch:
     environment: Mapping[str, str]
     directory: Path
     log: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exit:
-    """128 plus the signal's number when a signal ended it."""
-
-    code: int
-    finished_at: datetime
 
 
 class ContainerProcess:

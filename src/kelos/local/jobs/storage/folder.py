@@ -17,6 +17,8 @@ class PodFolder:
     """`<root>/pods/<uid>/{volumes,containers,home,tmp}`, for the owner's eyes only."""
 
     path: Path
+    is_shared: bool = False
+    """Whether other users, those inside containers, work in its volumes; nobody else gets past the folder itself."""
 
     @property
     def home(self) -> Path:
@@ -76,8 +78,8 @@ class NodeFolder:
         for name in ("pods", "claims"):
             (self.root / name).mkdir(mode=0o700, exist_ok=True)
 
-    def pod(self, pod: Manifest) -> PodFolder:
-        return PodFolder(path=self.root / "pods" / pod["metadata"]["uid"])
+    def pod(self, pod: Manifest, *, is_shared: bool = False) -> PodFolder:
+        return PodFolder(path=self.root / "pods" / pod["metadata"]["uid"], is_shared=is_shared)
 
     def claim(self, claim: Manifest) -> Path:
         """By uid: a claim that is made anew starts empty."""

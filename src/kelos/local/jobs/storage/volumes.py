@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from kelos.api.kinds import PVC, Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.errors import ClusterError, NotFound
 from kelos.local.jobs.pod.expansion import expand
-from kelos.local.jobs.pod.files import has_files, safe_path, volume_files
+from kelos.local.jobs.pod.files import File, has_files, safe_path, volume_files
 from kelos.local.jobs.pod.mounts import Mounts, mount_point
 from kelos.local.jobs.pod.references import Sources
 from kelos.local.jobs.pod.states import ConfigError
@@ -48,7 +49,7 @@ def refresh_files(folder: PodFolder, pod: Manifest, sources: Sources) -> None:
     for volume in pod["spec"].get("volumes") or ():
         if has_files(volume):
             with suppress(ConfigError):
-                write_files(folder.volume(volume["name"]), volume_files(volume, pod, sources))
+                write_files(folder.volume(volume["name"]), _files(folder, volume, pod, sources))
 
 
 def mount(
@@ -74,12 +75,22 @@ async def _make(
 ) -> Path:
     path = folder.volume(volume["name"])
     if has_files(volume):
-        write_files(path, volume_files(volume, pod, sources))
+        write_files(path, _files(folder, volume, pod, sources))
         return path
     if "persistentVolumeClaim" in volume:
-        return await _claim(cluster, node, pod["metadata"]["namespace"], volume["persistentVolumeClaim"]["claimName"])
-    path.mkdir(mode=0o700, exist_ok=True)
+        name = volume["persistentVolumeClaim"]["claimName"]
+        path = await _claim(cluster, node, pod["metadata"]["namespace"], name)
+    else:
+        path.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_shared:
+        path.chmod(0o777)
     return path
+
+
+def _files(folder: PodFolder, volume: Manifest, pod: Manifest, sources: Sources) -> tuple[File, ...]:
+    """Readable for the users inside containers, as a group that owns them would make them."""
+    files = volume_files(volume, pod, sources)
+    return tuple(replace(file, mode=file.mode | 0o444) for file in files) if folder.is_shared else files
 
 
 async def _claim(cluster: Cluster, node: NodeFolder, namespace: str, name: str) -> Path:
