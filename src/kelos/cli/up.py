@@ -36,7 +36,7 @@ kubectl 1.29 or newer works with it too.
     type=click.Choice(["auto", "docker", "podman", "none"]),
     default="auto",
     show_default=True,
-    help="Run pods in containers. auto: only what the programs of this machine cannot run, if docker or podman is there.",
+    help="Run pods in containers. auto: only what no program of this machine can run.",
 )
 @click.option(
     "--ephemeral", is_flag=True, help="For programs: print a JSON kubeconfig, end when standard input is closed."

@@ -32,7 +32,7 @@ PROGRAMS = {
 
 
 async def find_client(choice: str, environment: Mapping[str, str] = os.environ) -> Client | None:
-    """The engine to use; None when there is none and none is asked for. Raises UserError when the asked one is not usable."""
+    """The engine to use, None for processes only. Raises UserError when the one that is asked for cannot be used."""
     if choice == "none":
         return None
     for name in ENGINES if choice == "auto" else (choice,):

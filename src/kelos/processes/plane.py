@@ -106,7 +106,7 @@ def _runners(
 ) -> RunnerChoice:
     images = local_command(settings)
     processes = ProcessRunner(cluster=cluster, images=images, logs=logs, environment=host_environment(os.environ))
-    containers = client and EngineRunner(client=client, cluster=cluster, logs=logs, plane=plane_id)
+    containers = EngineRunner(client=client, cluster=cluster, logs=logs, plane=plane_id) if client else None
     here = local_command(settings, installed_agents(settings))
     return choose_runner(choice, here, processes, containers)
 
