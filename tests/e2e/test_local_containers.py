@@ -100,7 +100,7 @@ def test_an_agents_failure_is_told_with_its_reason(machine: Machine) -> None:
     assert "the tests are red" in done.stderr
 
 
-def test_a_value_of_several_lines_arrives(machine: Machine) -> None:
+def test_a_prompt_arrives_byte_for_byte(machine: Machine) -> None:
     """A prompt travels as an argument and in a file; nobody expands it."""
     hostile = "say $(HOME) ${HOME} `id` \"quoted\" 'single' \\ EOF"
 
@@ -128,7 +128,7 @@ def test_a_plane_that_is_killed_leaves_no_container(machine: Machine) -> None:
 
     wait_for("the container to be gone", lambda: not machine.containers(), 30)
     process.communicate(timeout=60)
-    assert 1 == process.returncode
+    assert 0 != process.returncode
 
 
 def test_an_image_that_cannot_be_had_is_told(machine: Machine) -> None:
