@@ -82,18 +82,24 @@ def _demo(name: str, prompt: str, *flags: str) -> list[str]:
     return ["run", "--name", name, "-t", "demo", "--credential-type", "none", *said, *flags]
 
 
-@pytest.fixture(scope="session")
-def installed(node: Cluster, kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def install(cluster: Cluster, kubectl: Path, archives: Path) -> Installation:
     """The controller runs as a Deployment, under its own ServiceAccount with its own rights."""
-    for archive in build(["kelos", "kelos-runner", "demo"], tmp_path_factory.mktemp("images"), print):
-        node.load_image(archive)
+    for archive in build(["kelos", "kelos-runner", "demo"], archives, print):
+        cluster.load_image(archive)
     generate = [sys.executable, "-m", "kelos.install.generate", "--crds", "--controller"]
     manifests = subprocess.run(
         [*generate, "--image-prefix", PREFIX, "--image-tag", TAG], capture_output=True, text=True, check=True
     ).stdout
-    system = Installation(node, kubectl, SYSTEM)
+    system = Installation(cluster, kubectl, SYSTEM)
     system.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", text=manifests)
     system.kubectl("rollout", "status", "deployment/kelos-controller", "--timeout=100s")
+    return system
+
+
+@pytest.fixture(scope="session")
+def installed(node: Cluster, kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What an operator has once, for all tests."""
+    system = install(node, kubectl, tmp_path_factory.mktemp("images"))
     yield
     system.kubectl("delete", "namespace", SYSTEM, "--wait=false")
 
