@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from _controller import TICKS_PER_SECOND, Used
+from _controller import TICKS_PER_SECOND
 from _figures import at, print_used
 from _manifests import NAMESPACE, demo_task
 from _moments import STEPS, PodSightings, moments, runtime_events
@@ -163,23 +163,24 @@ class Round:
 def many(site: Site, count: int, at_once: int, rounds: int) -> None:
     """`kubectl create` and `kubectl wait` for each, so many at a time: of Tasks, and of Jobs with the agent alone."""
     found: dict[str, list[Round]] = {"Task": [], "Job": []}
-    used: list[tuple[Used, Used]] = []
     print(f"\n{count} of each, {at_once} at a time, {rounds} rounds", flush=True)
     for number in range(rounds):
         names = [f"many-{number}-{n}" for n in range(count)]
         found["Job"].append(run_round(lambda name: run_job(site, f"job-{name}"), names, at_once))
         before = site.controller.used()
         found["Task"].append(run_round(lambda name: run_task(site, f"task-{name}"), names, at_once))
-        used.append((before, site.controller.used()))
+        print_used(f"  round {number + 1}: controller", before, site.controller.used(), count)
         for kind, turns in found.items():
-            print(f"  round {number + 1}: {kind} {turns[-1].wall_seconds:.1f} s", flush=True)
+            busy = turns[-1].busy_seconds / count
+            print(
+                f"  round {number + 1}: {kind} {turns[-1].wall_seconds:.1f} s, machine's CPU {busy:.2f} s each",
+                flush=True,
+            )
     best = {kind: min(turns, key=lambda turn: turn.wall_seconds) for kind, turns in found.items()}
     print_round("wall time, s", best, lambda turn: turn.wall_seconds)
     print_round("each, p50 s", best, lambda turn: at(turn.each, 50))
     print_round("each, p95 s", best, lambda turn: at(turn.each, 95))
     print_round("CPU of the machine per one, s", best, lambda turn: turn.busy_seconds / count)
-    for number, (before, after) in enumerate(used):
-        print_used(f"controller, round {number + 1}", before, after, count)
 
 
 def run_round(run: Callable[[str], None], names: Iterable[str], at_once: int) -> Round:
