@@ -79,7 +79,9 @@ def test_a_failed_task_fails_the_command(person: Person) -> None:
 def test_an_agent_that_is_not_installed_is_named(person: Person) -> None:
     """On a laptop there are no images: what is missing is a program."""
     person.env["PATH"] = "/usr/bin:/bin"
-    done = person.run("run", "--local", "--type", "opencode", "--credential-type", "none", "-p", "x", code=1)
+    done = person.run(
+        "run", "--local", "--type", "opencode", "--containers", "none", "--credential-type", "none", "-p", "x", code=1
+    )
 
     assert "there is no program 'opencode' on the PATH" in done.stderr
 
