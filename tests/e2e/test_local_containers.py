@@ -16,6 +16,7 @@ import pytest
 from fakes.git_server import GitServer
 from images.__main__ import tell
 from images.build import build
+from images.tools import require_tools
 from kelos.settings import Settings
 from realcluster.waiting import wait_for
 
@@ -23,9 +24,12 @@ LABEL = "label=kelos.dev/local-plane"
 # A root without CAP_SYS_RESOURCE may not raise limits, and no systemd is asked for.
 CONTAINERS = """\
 [engine]
-runtime = "runc"
+runtime = "kelos"
+conmon_path = ["{tools.conmon}"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+[engine.runtimes]
+kelos = ["{tools.runc}"]
 [containers]
 default_ulimits = ["nofile=10000:10000", "nproc=10000:10000"]
 """
@@ -65,9 +69,15 @@ class Machine:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("podman")
-    (folder / "containers.conf").write_text(CONTAINERS)
+    tools = require_tools(tell)
+    (folder / "containers.conf").write_text(CONTAINERS.format(tools=tools))
+    policy = folder / "home/.config/containers/policy.json"
+    policy.parent.mkdir(parents=True)
+    policy.write_text(json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
     (folder / "storage.conf").write_text(STORAGE.format(root=folder))
     settings = {
+        "PATH": f"{tools.programs}:{os.environ['PATH']}",
+        "HOME": str(folder / "home"),
         "CONTAINERS_CONF": str(folder / "containers.conf"),
         "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
     }

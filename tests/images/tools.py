@@ -11,9 +11,11 @@ from realcluster.binaries import AssetsUnavailableError, is_program
 from realcluster.packages import packages_folder, provide_packages, unpacked_environment
 
 PACKAGES = (
-    *("buildah", "debootstrap", "runc", "libseccomp2", "libgpgme11", "libassuan0", "libgpg-error0"),
-    *("libdevmapper1.02.1", "libselinux1", "libsubid4", "patchelf"),
+    *("buildah", "debootstrap", "runc", "podman", "conmon", "patchelf"),
+    *("libseccomp2", "libgpgme11", "libassuan0", "libgpg-error0", "libdevmapper1.02.1", "libselinux1", "libsubid4"),
+    *("libglib2.0-0", "libsemanage2", "libsepol2", "libcap-ng0"),
 )
+LINKED = ("buildah", "podman", "conmon")
 # What debootstrap calls, which every Debian has or installs with one command.
 NEEDED = {"wget": "wget", "perl": "perl", "apt-get": "apt", "dpkg": "dpkg"}
 
@@ -26,13 +28,22 @@ class ImagesUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildTools:
-    """buildah, debootstrap and runc, unpacked below `folder`."""
+    """buildah, podman, debootstrap and runc, unpacked below `folder`."""
 
     folder: Path
 
     @property
     def buildah(self) -> Path:
-        return self.folder / "buildah"
+        return self.programs / "buildah"
+
+    @property
+    def conmon(self) -> Path:
+        return self.programs / "conmon"
+
+    @property
+    def programs(self) -> Path:
+        """A folder for PATH, with buildah, podman and conmon only."""
+        return self.folder / "programs"
 
     @property
     def debootstrap(self) -> Path:
@@ -48,14 +59,17 @@ class BuildTools:
         return {**os.environ, **unpacked_environment(self.folder), **own}
 
     def link(self) -> None:
-        """Write into buildah where its libraries are: it starts itself anew with an empty environment."""
+        """Write into the programs where their libraries are: they start themselves anew with an empty environment."""
         libraries = self.environment["LD_LIBRARY_PATH"]
-        command = [self.folder / "usr/bin/patchelf", "--force-rpath", "--set-rpath", libraries]
-        run([*command, "--output", self.buildah, self.folder / "usr/bin/buildah"], env=self.environment)
+        self.programs.mkdir(exist_ok=True)
+        for name in LINKED:
+            command = [self.folder / "usr/bin/patchelf", "--force-rpath", "--set-rpath", libraries]
+            run([*command, "--output", self.programs / name, self.folder / "usr/bin" / name], env=self.environment)
 
     def missing(self) -> list[str]:
         """The programs that are not there."""
-        return [path.name for path in (self.buildah, self.debootstrap, self.runc) if not is_program(path)]
+        linked = [self.programs / name for name in LINKED]
+        return [path.name for path in (*linked, self.debootstrap, self.runc) if not is_program(path)]
 
 
 def require_tools(tell: Tell) -> BuildTools:
