@@ -131,6 +131,7 @@ print({MARKER_END!r}, flush=True)
     assert "Succeeded" == status["phase"]
     assert 0 < len(status["results"]) < 150
     assert all(len(value) <= 4096 for value in status["results"].values())
+    assert f"Only {len(status['results'])} of its 150 output lines" in status["message"]
     await_let_go(installation)
 
 

@@ -17,6 +17,7 @@ STORED_LIMIT_BYTES = 128 * 1024
 RESPONSE_LINE_LIMIT = RESPONSE_LIMIT_BYTES * 4 // 3 + 100
 
 RESPONSE = "response: "
+BEGINNING_LOST = "Its outputs are missing: the block that it printed begins before the part of the log that is read"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -67,18 +68,18 @@ def marker_block(outcome: Outcome) -> str:
 
 def parse_markers(log: str) -> tuple[str, ...]:
     """The lines of the last whole block. A marker counts only when it has its line to itself."""
-    lines = [line.strip() for line in log.split("\n")]
-    end = _last(lines, MARKER_END, len(lines))
-    start = -1 if end < 0 else _last(lines, MARKER_START, end)
-    if start < 0:
-        return ()
-    found = (_CONTROL.sub("", line).strip() for line in lines[start + 1 : end])
-    return tuple(_storable(_limited(line) for line in found if line))[:LINES_LIMIT]
+    return _kept(_block(_lines(log)) or ())
 
 
 def read_log(log: str) -> Outcome | None:
-    """What a log tells, for images without our runner. It cannot tell why a run failed: the exit code must."""
-    lines = parse_markers(log)
+    """What a log tells, for images without our runner. It cannot tell why a run failed: the exit code must.
+
+    Outputs that could not be read or kept are told by the outcome's message.
+    """
+    block = _block(_lines(log))
+    if block is None:
+        return Outcome(message=BEGINNING_LOST) if MARKER_END in _lines(log) else None
+    lines = _kept(block)
     if not lines:
         return None
     results = results_of(lines)
@@ -99,7 +100,26 @@ def read_log(log: str) -> Outcome | None:
         response_is_cut=is_cut,
         session_id=values.word(results.get("session-id")),
         lines=lines,
+        message="" if len(lines) == len(block) else f"Only {len(lines)} of its {len(block)} output lines could be kept",
     )
+
+
+def _lines(log: str) -> list[str]:
+    return [line.strip() for line in log.split("\n")]
+
+
+def _block(lines: list[str]) -> tuple[str, ...] | None:
+    """The lines of the last whole block that are not empty; None when there is no such block."""
+    end = _last(lines, MARKER_END, len(lines))
+    start = -1 if end < 0 else _last(lines, MARKER_START, end)
+    if start < 0:
+        return None
+    found = (_CONTROL.sub("", line).strip() for line in lines[start + 1 : end])
+    return tuple(line for line in found if line)
+
+
+def _kept(block: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_storable(_limited(line) for line in block))[:LINES_LIMIT]
 
 
 def _storable(lines: Iterable[str]) -> Iterator[str]:

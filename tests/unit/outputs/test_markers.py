@@ -106,6 +106,18 @@ def test_a_foreign_block_without_measure_is_bounded():
     assert len(other.lines[1]) < 90_000
 
 
+def test_outputs_that_are_not_kept_are_told():
+    """A success without its outputs must not look like one that had none."""
+    beginning_lost = read_log(f"key: value\n{E}\n")
+    too_many = read_log(f"{S}\n" + "key: value\n" * 201 + f"{E}\n")
+
+    assert () == beginning_lost.lines
+    assert "outputs are missing" in beginning_lost.message
+    assert "Only 200 of its 201 output lines could be kept" == too_many.message
+    assert "" == read_log(f"{S}\nkey: value\n{E}\n").message
+    assert read_log("no block at all\n") is None
+
+
 @pytest.mark.parametrize("letter", ["x", "ä", "😀", "<", '"', "\\"])
 def test_the_lines_of_any_image_fit_into_a_status(letter):
     """They stand there twice, as outputs and as results; past 1.5 MiB no write would succeed and no Task end."""

@@ -225,3 +225,11 @@ def test_an_eviction_for_a_limit_of_its_own_names_the_limit(said, advice):
     assert Reason.EVICTED is diagnosis.reason
     assert advice in diagnosis.advice
     assert diagnosis.message.endswith(said.strip())
+
+
+def test_a_success_whose_outputs_were_lost_says_so() -> None:
+    found = pod("Succeeded", ended(0))
+
+    diagnosis = why_ended(found, Outcome(message="Its outputs are missing"))
+
+    assert (None, "Its outputs are missing") == (diagnosis.reason, diagnosis.message)

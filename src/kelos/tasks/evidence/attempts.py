@@ -50,7 +50,7 @@ def read_outcome(pod: PodFacts, log: str) -> Outcome | None:
         return next((o for m in messages if (o := decode_document(m)) is not None), None)
     document = decode_document(pod.agent.termination_message)
     told = read_log(log) if log else None
-    if document is None or told is None:
+    if document is None or told is None or not told.lines:
         return document or told
     return join(document, told)
 

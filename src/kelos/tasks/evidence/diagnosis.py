@@ -185,7 +185,7 @@ def _told_by_runner(pod: PodFacts, outcome: Outcome | None) -> Diagnosis | None:
     if outcome.reason is not None:
         return Diagnosis(reason=outcome.reason, message=outcome.message or "The agent did not end normally")
     if pod.agent.exit_code == 0:
-        return Diagnosis(reason=None, message="The agent ended normally")
+        return Diagnosis(reason=None, message=outcome.message or "The agent ended normally")
     return None
 
 
