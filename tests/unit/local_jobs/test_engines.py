@@ -1,0 +1,68 @@
+"""Which program runs the pods of the local plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kelos.errors import UserError
+from kelos.processes.engines import choose_runner, find_client
+
+pytestmark = pytest.mark.anyio
+WORKS, BROKEN = "exit 0", "echo 'permission denied: the socket' >&2; exit 1"
+PROCESSES, ENGINE = object(), object()
+
+
+@pytest.fixture
+def machine(tmp_path: Path):
+    """A machine with these engines; each is a stand-in that only answers."""
+
+    def have(**engines: str) -> dict[str, str]:
+        for name, script in engines.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+        return {"PATH": str(tmp_path)}
+
+    return have
+
+
+async def found(choice: str, environment: dict[str, str]) -> str | None:
+    client = await find_client(choice, environment)
+    return client and client.name
+
+
+async def test_the_first_engine_that_works_is_taken(machine):
+    assert "docker" == await found("auto", machine(docker=WORKS, podman=WORKS))
+    assert "podman" == await found("auto", machine(docker=BROKEN, podman=WORKS))
+
+
+async def test_without_a_working_engine_there_are_processes_only(machine):
+    assert await found("auto", machine()) is None
+    assert await found("auto", machine(docker=BROKEN)) is None
+    assert await found("none", machine(docker=WORKS)) is None
+
+
+async def test_an_engine_that_is_asked_for_must_work(machine):
+    with pytest.raises(UserError, match="podman is not installed; install it, or choose another --containers"):
+        await find_client("podman", machine(docker=WORKS))
+    with pytest.raises(UserError, match="docker cannot be used: permission denied: the socket; choose another"):
+        await find_client("docker", machine(docker=BROKEN))
+
+
+def runner(choice: str, *images: str, engine: object | None = ENGINE) -> object:
+    known = {"ours"}
+    containers = [{"name": "c", "image": image} for image in images]
+    runner_of = choose_runner(
+        choice, lambda image, command, args: ("program",) if image in known else None, PROCESSES, engine
+    )
+    return runner_of({"spec": {"initContainers": containers[:-1], "containers": containers[-1:]}})
+
+
+def test_a_pod_runs_wholly_in_one_way():
+    """What this machine's programs can run is a process, anything else a container; never half and half."""
+    assert PROCESSES is runner("auto", "ours", "ours")
+    assert ENGINE is runner("auto", "ours", "theirs")
+    assert ENGINE is runner("auto", "theirs", "ours")
+    assert ENGINE is runner("podman", "ours", "ours")
+    assert PROCESSES is runner("auto", "theirs", engine=None)
