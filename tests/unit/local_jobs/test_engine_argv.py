@@ -9,6 +9,7 @@ import pytest
 
 from kelos.local.jobs.engine.argv import Bind, Wanted, create, pull_policy, security_of, split_environment
 from kelos.local.jobs.engine.containers import state_of
+from kelos.local.jobs.engine.runner import binds
 from kelos.local.jobs.pod.states import ConfigError
 
 
@@ -131,3 +132,20 @@ def test_what_an_engine_says_of_a_killed_container_is_read() -> None:
 def test_a_container_that_never_started_has_no_moment() -> None:
     assert state_of('{"StartedAt":"0001-01-01T00:00:00Z"}')["started"] is None
     assert {} == state_of("Error: no such container")
+
+
+def test_a_sub_path_never_leads_out_of_its_volume(tmp_path: Path) -> None:
+    """Not even by a link that an earlier container, or the repository it cloned, left in the volume."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "escape").symlink_to(tmp_path)
+    pod = {"spec": {"volumes": [{"name": "work", "emptyDir": {}}]}}
+
+    def mounted(path: str) -> tuple[Bind, ...]:
+        container = {"volumeMounts": [{"name": "work", "mountPath": "/work", "subPath": path}]}
+        return binds(container, pod, {"work": volume}, {})
+
+    assert (Bind(source=volume / "app", target="/work"),) == mounted("app")
+    for path in ("escape", "escape/deeper"):
+        with pytest.raises(ConfigError, match="leads out of its volume"):
+            mounted(path)

@@ -17,6 +17,7 @@ from kelos.local.jobs.pod.environment import build_environment, expand_words
 from kelos.local.jobs.pod.expansion import expand
 from kelos.local.jobs.pod.files import has_files, safe_path
 from kelos.local.jobs.pod.mounts import mount_point
+from kelos.local.jobs.pod.states import ConfigError
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.storage.folder import PodFolder
 from kelos.local.jobs.storage.sources import read_sources
@@ -89,12 +90,20 @@ def binds(
     for mount in container.get("volumeMounts") or ():
         place = volumes[mount["name"]]
         if inside := mount.get("subPath") or expand(mount.get("subPathExpr") or "", variables):
-            place = place / safe_path(inside)
+            place = inside_of(place, inside)
             if not place.exists():
                 open_folder(place)
         is_read_only = bool(mount.get("readOnly")) or mount["name"] in from_api
         found.append(Bind(source=place, target=mount_point(mount["mountPath"]), is_read_only=is_read_only))
     return tuple(sorted(found, key=lambda bind: len(bind.target)))
+
+
+def inside_of(volume: Path, path: str) -> Path:
+    """A place in a volume. An earlier container may have left links there that lead out to this machine's files."""
+    place = volume / safe_path(path)
+    if not place.resolve().is_relative_to(volume.resolve()):
+        raise ConfigError(f"subPath '{path}' leads out of its volume")
+    return place
 
 
 def make_directory(directory: str, mounted: tuple[Bind, ...]) -> None:
