@@ -15,16 +15,20 @@ SHORT_SECONDS = 25
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Reason (None for success), the runner's exit code, a part of the message; `limit` is a limit of ours."""
+    """Reason (None for success), the runner's exit code, a part of the message; `limit_seconds` is a limit of ours."""
 
     reason: Reason | None
     exit_code: int
     message: str = ""
     limit_seconds: int | None = None
 
+    def words(self, limit_seconds: int | None) -> str:
+        """The part of the message, for a run with this limit."""
+        return self.message.replace("{limit}", str(limit_seconds))
+
 
 SUCCESS = End(None, 0)
-TIMED_OUT = End(Reason.DEADLINE_EXCEEDED, 84, "ran longer than its limit of", SHORT_SECONDS)
+TIMED_OUT = End(Reason.DEADLINE_EXCEEDED, 84, "limit of {limit} seconds", SHORT_SECONDS)
 
 
 def _failed(exit_code: int, message: str) -> End:

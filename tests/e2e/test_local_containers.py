@@ -138,7 +138,7 @@ def test_a_plane_that_is_killed_leaves_no_container(machine: Machine) -> None:
 
     wait_for("the container to be gone", lambda: not machine.containers(), 30)
     process.communicate(timeout=60)
-    assert 0 != process.returncode
+    assert 3 == process.returncode
 
 
 def test_an_image_that_cannot_be_had_is_told(machine: Machine) -> None:

@@ -149,7 +149,7 @@ def test_wrong_credentials_are_told(project: Installation, git_host: GitHost, re
     assert (1, "Failed", "CloneFailed") == (code, status["phase"], status["reason"])
     url = git_host.url(repository)
     assert (
-        f"Repository '{url}' refused the credentials: check the Secret that the Workspace's secretRef names"
+        f"Repository '{url}' refused the credentials: check the Secret '{SECRET}' that Workspace 'app' names"
         == status["message"]
     )
     assert status["message"] in said

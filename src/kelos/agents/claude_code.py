@@ -14,6 +14,7 @@ from kelos.api.outcome import AgentEnd, Usage
 from kelos.api.reasons import Reason
 
 NAME = "claude-code"
+PROGRAM = "claude"
 CREDENTIALS = {"api-key": "ANTHROPIC_API_KEY", "oauth": "CLAUDE_CODE_OAUTH_TOKEN"}
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -28,6 +29,7 @@ class ClaudeCode:
     """The adapter."""
 
     name = NAME
+    program = PROGRAM
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIALS.get(credentials_type)
@@ -51,7 +53,7 @@ class ClaudeCode:
 
 
 def _command(request: AgentRequest) -> tuple[str, ...]:
-    argv = ["claude", "-p", "--dangerously-skip-permissions", "--output-format", "stream-json", "--verbose"]
+    argv = [PROGRAM, "-p", "--dangerously-skip-permissions", "--output-format", "stream-json", "--verbose"]
     if request.model:
         argv.append(f"--model={request.model}")
     if request.effort:

@@ -15,6 +15,7 @@ from kelos.agents.sentences import inner_message, summary
 from kelos.api.outcome import AgentEnd, Usage
 
 NAME = "codex"
+PROGRAM = "codex"
 AUTH_JSON = "CODEX_AUTH_JSON"
 CREDENTIALS = {"api-key": "CODEX_API_KEY", "oauth": AUTH_JSON}
 
@@ -26,6 +27,7 @@ class Codex:
     """The adapter."""
 
     name = NAME
+    program = PROGRAM
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIALS.get(credentials_type)
@@ -59,7 +61,7 @@ class Codex:
 
 
 def _command(request: AgentRequest, *, has_auth_file: bool) -> tuple[str, ...]:
-    argv = ["codex", "exec", "--json", "--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check", *QUIET]
+    argv = [PROGRAM, "exec", "--json", "--dangerously-bypass-approvals-and-sandbox", "--skip-git-repo-check", *QUIET]
     if has_auth_file:
         argv += ["-c", 'cli_auth_credentials_store="file"']
     if request.model:

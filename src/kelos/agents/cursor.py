@@ -11,6 +11,7 @@ from kelos.api.outcome import AgentEnd, Usage
 from kelos.errors import UserError
 
 NAME = "cursor"
+PROGRAM = "cursor-agent"
 CREDENTIAL = "CURSOR_API_KEY"
 
 
@@ -18,6 +19,7 @@ class Cursor:
     """The adapter."""
 
     name = NAME
+    program = PROGRAM
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIAL if credentials_type in ("api-key", "oauth") else None
@@ -45,7 +47,7 @@ class Cursor:
 
 
 def _command(request: AgentRequest) -> tuple[str, ...]:
-    argv = ["cursor-agent", "-p", "--force", "--trust", "--sandbox", "disabled", "--output-format", "stream-json"]
+    argv = [PROGRAM, "-p", "--force", "--trust", "--sandbox", "disabled", "--output-format", "stream-json"]
     if request.model:
         argv.append(f"--model={request.model}")
     if request.mcp_servers:

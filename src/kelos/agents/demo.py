@@ -106,6 +106,7 @@ class Demo:
     """The adapter; the program it starts is `kelos.runner.demo`."""
 
     name = NAME
+    program = ""
 
     def credential_env(self, credentials_type: str) -> str | None:
         return None

@@ -14,6 +14,7 @@ from kelos.agents.sentences import last_line
 from kelos.api.outcome import AgentEnd, Usage
 
 NAME = "gemini"
+PROGRAM = "gemini"
 CREDENTIAL = "GEMINI_API_KEY"
 TURN_LIMIT_EXIT, AUTH_EXIT = 53, 41
 # The CLI empties `credential.helper` for every command it runs, and hides the user's configuration. Only what `git -c`
@@ -28,6 +29,7 @@ class Gemini:
     """The adapter."""
 
     name = NAME
+    program = PROGRAM
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIAL if credentials_type in ("api-key", "oauth") else None
@@ -46,7 +48,7 @@ class Gemini:
         for plugin in request.plugins:
             files.append(_extension(folder, plugin))
             copies += _extension_copies(folder, plugin)
-        argv = ["gemini", "--yolo", "--output-format", "stream-json"]
+        argv = [PROGRAM, "--yolo", "--output-format", "stream-json"]
         if alias or request.model:
             argv.append(f"--model={alias or request.model}")
         warning = f"gemini cannot set the effort of model '{request.model}'; it is asked for in GEMINI.md"

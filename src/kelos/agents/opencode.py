@@ -12,6 +12,7 @@ from kelos.agents.protocol import AgentRequest, ConfigFile, McpServers, Setup, S
 from kelos.api.outcome import AgentEnd, Usage
 
 NAME = "opencode"
+PROGRAM = "opencode"
 CREDENTIAL = "OPENCODE_API_KEY"
 OWN_PROVIDERS = ("opencode", "zen")
 KEYS = {
@@ -36,6 +37,7 @@ class OpenCode:
     """The adapter."""
 
     name = NAME
+    program = PROGRAM
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIAL if credentials_type in ("api-key", "oauth") else None
@@ -79,7 +81,7 @@ def _key(request: AgentRequest) -> tuple[str, tuple[str, ...]]:
 
 def _command(request: AgentRequest) -> tuple[str, ...]:
     # A title of our own saves the call that would invent one.
-    argv = ["opencode", "run", "--format", "json", "--auto", "--title", "kelos"]
+    argv = [PROGRAM, "run", "--format", "json", "--auto", "--title", "kelos"]
     if request.model and not request.effort:
         argv.append(f"--model={request.model}")
     return tuple(argv)

@@ -126,6 +126,10 @@ class Agent(Protocol):
     def name(self) -> str:
         """The value of `spec.type`."""
 
+    @property
+    def program(self) -> str:
+        """The program that must be on PATH; empty when the runner is all it needs."""
+
     def credential_env(self, credentials_type: str) -> str | None:
         """The variable, and Secret key, that carries the credential; None when the agent takes none."""
 

@@ -89,6 +89,8 @@ ENV_INPUTS_DIR = "KELOS_INPUTS_DIR"  # files of the owned Secret: agents.md, mcp
 ENV_TERMINATION_LOG = "KELOS_TERMINATION_LOG"  # where the outcome document goes
 # Environment of git-clone (Job builder → runner's `prepare`).
 ENV_REPO = "KELOS_REPO"
+ENV_WORKSPACE_NAME = "KELOS_WORKSPACE"  # for messages
+ENV_GIT_LOGIN_FROM = "KELOS_GIT_LOGIN_FROM"  # name of the Workspace's Secret, for messages; "SECRET" would be masked
 ENV_REF = "KELOS_REF"
 ENV_REMOTES = "KELOS_REMOTES"  # JSON list of {"name","url"}
 ENV_GIT_USER_NAME = "KELOS_GIT_USER_NAME"

@@ -97,7 +97,8 @@ async def _run_locally(call: Call) -> int:
     task = call.task(LOCAL_NAMESPACE, prepared)
     documents = [(kind_of(d, f), d) for f in call.files for d in read_documents(f)]
     containers = str(call.flags["containers"])
-    await find_client(containers)  # what is wrong with it is said by us, not by the child
+    if containers != "auto":
+        await find_client(containers)  # what is wrong with it is said by us, not by the child
     async with local_plane(containers) as plane:
         cluster = plane.cluster
         for kind, document in documents:

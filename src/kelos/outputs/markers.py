@@ -76,9 +76,10 @@ def read_log(log: str) -> Outcome | None:
 
     Outputs that could not be read or kept are told by the outcome's message.
     """
-    block = _block(_lines(log))
+    printed = _lines(log)
+    block = _block(printed)
     if block is None:
-        return Outcome(message=BEGINNING_LOST) if MARKER_END in _lines(log) else None
+        return Outcome(message=BEGINNING_LOST) if MARKER_END in printed else None
     lines = _kept(block)
     if not lines:
         return None

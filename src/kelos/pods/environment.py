@@ -49,7 +49,11 @@ def prepare_environment(request: JobRequest, instructions: Instructions) -> list
         if spec.remotes:
             values[names.ENV_REMOTES] = json.dumps([{"name": r.name, "url": r.url} for r in spec.remotes])
         if spec.secret_ref is not None:
-            values[names.ENV_TOKEN_FILE] = names.PATH_TOKEN
+            values |= {
+                names.ENV_TOKEN_FILE: names.PATH_TOKEN,
+                names.ENV_GIT_LOGIN_FROM: spec.secret_ref.name,
+                names.ENV_WORKSPACE_NAME: workspace.meta.name,
+            }
     if instructions.needs_plugin_dir:
         values[names.ENV_PLUGIN_DIR] = names.PATH_PLUGINS
     if instructions.skills:

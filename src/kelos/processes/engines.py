@@ -9,26 +9,19 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+from kelos.agents.registry import find_agent
 from kelos.api.kinds import Manifest
 from kelos.errors import UserError
 from kelos.local.jobs.engine import undertaker
 from kelos.local.jobs.engine.argv import list_of_plane
 from kelos.local.jobs.engine.client import Client
 from kelos.local.jobs.node.images import ImageCommands
-from kelos.local.jobs.node.runs import Runner
 from kelos.local.jobs.node.surroundings import RunnerChoice
+from kelos.local.jobs.runs import Runner
 from kelos.settings import Settings
 
 CONTAINERS = ("auto", "docker", "podman", "none")
 ENGINES = ("docker", "podman")
-PROGRAMS = {
-    "claude-code": "claude",
-    "codex": "codex",
-    "gemini": "gemini",
-    "opencode": "opencode",
-    "cursor": "cursor-agent",
-}
-"""What an agent's process needs on this machine; the demo agent needs nothing."""
 
 
 async def find_client(choice: str, environment: Mapping[str, str] = os.environ) -> Client | None:
@@ -89,7 +82,9 @@ def choose_runner(choice: str, images: ImageCommands, processes: Runner, contain
 def installed_agents(settings: Settings, is_there: Callable[[str], object] = shutil.which) -> frozenset[str]:
     """Images of agents whose program this machine has."""
     return frozenset(
-        image for agent, image in settings.agent_images.items() if agent not in PROGRAMS or is_there(PROGRAMS[agent])
+        image
+        for agent, image in settings.agent_images.items()
+        if not (program := find_agent(agent).program) or is_there(program)
     )
 
 

@@ -99,10 +99,13 @@ def test_helpers_of_the_user_are_not_asked(host, pod):
 def test_a_wrong_token_is_told_without_it(host, pod):
     pod.give_token("tok-wrong-4711")
 
-    ran = pod.prepare(KELOS_REPO=host.url("team/app", user="bot"))
+    ran = pod.prepare(
+        KELOS_REPO=host.url("team/app", user="bot"), KELOS_GIT_LOGIN_FROM="git-token", KELOS_WORKSPACE="app"
+    )
 
     assert (83, Reason.CLONE_FAILED) == (ran.exit_code, ran.outcome.reason)
     assert f"Repository 'http://{host.host}/team/app.git' refused the credentials" in ran.outcome.message
+    assert "check the Secret 'git-token' that Workspace 'app' names" in ran.outcome.message
     assert "tok-wrong" not in ran.stderr + ran.document
     assert "bot" not in ran.document
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kelos.errors import UserError
-from kelos.processes.engines import choose_runner, find_client
+from kelos.processes.engines import choose_runner, find_client, installed_agents
+from kelos.settings import Settings
 
 pytestmark = pytest.mark.anyio
 WORKS, BROKEN = "exit 0", "echo 'permission denied: the socket' >&2; exit 1"
@@ -48,6 +49,15 @@ async def test_an_engine_that_is_asked_for_must_work(machine):
         await find_client("podman", machine(docker=WORKS))
     with pytest.raises(UserError, match="docker cannot be used: permission denied: the socket; choose another"):
         await find_client("docker", machine(docker=BROKEN))
+
+
+def test_agents_whose_program_is_here_are_processes():
+    """The demo agent has no program but the runner; of the others the one on PATH counts."""
+    images = Settings().agent_images
+
+    here = installed_agents(Settings(), {"claude", "cursor-agent"}.__contains__)
+
+    assert {images[name] for name in ("demo", "claude-code", "cursor")} == here
 
 
 def runner(choice: str, *images: str, engine: object | None = ENGINE) -> object:

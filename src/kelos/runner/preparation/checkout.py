@@ -180,7 +180,7 @@ class Checkout:
 
     def _result(self, result: Result, doing: str) -> None:
         if not result.is_good:
-            raise complaint(result, self._request.shown_repo, doing)
+            raise complaint(result, self._request.shown_repo, doing, secret=self._request.secret)
 
     def _git(self, *arguments: str, seconds: float = LOCAL_SECONDS) -> Result:
         return git(*STALLED, *arguments, cwd=os.path.abspath(self._folder), seconds=seconds)

@@ -19,11 +19,11 @@ _UNREACHABLE = re.compile(
 )
 
 
-def complaint(result: Result, repo: str, doing: str) -> Failure:
-    """A sentence that names the repository and what to do."""
+def complaint(result: Result, repo: str, doing: str, *, secret: str) -> Failure:
+    """A sentence that names the repository and what to do; `secret` is the one that its credentials come from."""
     said = result.err
     if _REFUSED.search(said):
-        words = f"'{repo}' refused the credentials: check the Secret that the Workspace's secretRef names"
+        words = f"'{repo}' refused the credentials: check {secret}"
     elif _MISSING.search(said):
         words = f"'{repo}' was not found: check the Workspace's repo, and that its secretRef gives access"
     elif _UNREACHABLE.search(said) or result.code == TIMED_OUT:

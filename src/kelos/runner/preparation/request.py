@@ -20,6 +20,9 @@ _REMOTE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+UNNAMED_SECRET = "the Secret that the Workspace's secretRef names"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillSource:
     """`token_file` is empty for a public repository, `skill` is empty for all skills."""
@@ -43,6 +46,8 @@ class PrepareRequest:
     submodules: bool
     lfs: bool
     has_token: bool
+    secret: str
+    """Which Secret to look at when the repository refuses the token, as messages name it."""
     inputs_dir: str
     plugin_dir: str
     skills: tuple[SkillSource, ...]
@@ -77,10 +82,16 @@ def read_request(env: Mapping[str, str]) -> PrepareRequest:
         submodules=env.get(names.ENV_SUBMODULES) == "1",
         lfs=env.get(names.ENV_LFS) == "1",
         has_token=bool(env.get(names.ENV_TOKEN_FILE) or env.get(names.ENV_GITHUB_TOKEN)),
+        secret=_secret(env),
         inputs_dir=env.get(names.ENV_INPUTS_DIR, ""),
         plugin_dir=env.get(names.ENV_PLUGIN_DIR, ""),
         skills=tuple(_skill(entry) for entry in _list(env, names.ENV_SKILLS)),
     )
+
+
+def _secret(env: Mapping[str, str]) -> str:
+    name, workspace = env.get(names.ENV_GIT_LOGIN_FROM), env.get(names.ENV_WORKSPACE_NAME)
+    return f"the Secret '{name}' that Workspace '{workspace}' names" if name else UNNAMED_SECRET
 
 
 def check_url(url: str, what: str) -> str:

@@ -16,6 +16,7 @@ from kelos.runner.preparation.helper import as_arguments, helper_settings
 from kelos.runner.preparation.request import SkillSource, check_url
 
 PLUGIN = "skills-sh"  # the plugin as which the reference shows them
+SECRET = "the Secret that the skill's secretRef in the AgentConfig names"
 CLONE_SECONDS = 600.0
 DEPTH_LIMIT = 5
 SKIPPED = {".git", "node_modules"}
@@ -53,7 +54,7 @@ def _clone(source: SkillSource, target: Path) -> None:
     arguments = ("clone", "--quiet", "--depth=1", "--no-tags", "--", url, str(target))
     result = git(*as_arguments(settings), *arguments, seconds=CLONE_SECONDS)
     if not result.is_good:
-        raise _failure(str(complaint(result, without_user_info(url), "cloning the skills")))
+        raise _failure(str(complaint(result, without_user_info(url), "cloning the skills", secret=SECRET)))
 
 
 def _wanted(source: SkillSource, checkout: Path) -> list[tuple[str, Path]]:

@@ -15,8 +15,8 @@ from kelos.api.kinds import Manifest
 from kelos.local.jobs.engine.argv import Wanted, create
 from kelos.local.jobs.engine.client import Client
 from kelos.local.jobs.moments import utc_now
-from kelos.local.jobs.node.runs import Exit, StartError
 from kelos.local.jobs.process.supervise import BLOCK_BYTES, LineWriter
+from kelos.local.jobs.runs import Exit, StartError
 
 LOOK_SECONDS = 0.1
 KILLED = 137

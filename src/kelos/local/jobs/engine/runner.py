@@ -12,13 +12,13 @@ from kelos.cluster.protocol import Cluster
 from kelos.local.jobs.engine.argv import Bind, Wanted, pull_policy, security_of, split_environment
 from kelos.local.jobs.engine.client import PULL_SECONDS, Client
 from kelos.local.jobs.engine.containers import PreparedContainer
-from kelos.local.jobs.node.runs import ImageMissing
 from kelos.local.jobs.pod.environment import build_environment, expand_words
 from kelos.local.jobs.pod.expansion import expand
 from kelos.local.jobs.pod.files import has_files, safe_path
 from kelos.local.jobs.pod.mounts import mount_point
 from kelos.local.jobs.pod.states import ConfigError
 from kelos.local.jobs.process.logs import PodLogs
+from kelos.local.jobs.runs import ImageMissing
 from kelos.local.jobs.storage.folder import PodFolder
 from kelos.local.jobs.storage.sources import read_sources
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from kelos.api.kinds import Manifest
 from kelos.local.jobs.node.board import Board
-from kelos.local.jobs.node.runs import Exit, ImageMissing, Prepared, Run, Runner, StartError
 from kelos.local.jobs.node.stop import Stop, either
 from kelos.local.jobs.node.surroundings import Surroundings
 from kelos.local.jobs.pod.states import ConfigError, Container, Ended, Waiting, should_restart
@@ -24,6 +23,7 @@ from kelos.local.jobs.pod.termination import (
     message_of_log,
     reason_of,
 )
+from kelos.local.jobs.runs import Exit, ImageMissing, Prepared, Run, Runner, StartError
 from kelos.local.jobs.storage.folder import PodFolder
 
 CANNOT_START = 128

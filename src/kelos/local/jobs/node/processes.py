@@ -9,11 +9,11 @@ from pathlib import Path
 from kelos.api.kinds import Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.local.jobs.node.images import ImageCommands
-from kelos.local.jobs.node.runs import ImageMissing
 from kelos.local.jobs.pod.environment import build_environment, expand_words
 from kelos.local.jobs.pod.mounts import Mounts
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.process.processes import ContainerProcess, Launch
+from kelos.local.jobs.runs import ImageMissing
 from kelos.local.jobs.storage.folder import PodFolder
 from kelos.local.jobs.storage.sources import read_sources
 from kelos.local.jobs.storage.volumes import mount

@@ -9,8 +9,8 @@ from kelos.api.kinds import Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.local.jobs.events import Recorder
 from kelos.local.jobs.moments import Clock
-from kelos.local.jobs.node.runs import Runner
 from kelos.local.jobs.process.logs import PodLogs
+from kelos.local.jobs.runs import Runner
 from kelos.local.jobs.settings import NodeSettings
 from kelos.local.jobs.storage.folder import NodeFolder
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from kelos.local.jobs.node.runs import Exit, StartError
 from kelos.local.jobs.process import supervise
+from kelos.local.jobs.runs import Exit, StartError
 
 TAG = "KELOS_LOCAL_CONTAINER"
 """In every container's environment: finds what is left should a supervisor be killed."""
