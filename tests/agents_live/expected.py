@@ -82,7 +82,7 @@ ENDS: dict[str, dict[Cli, End]] = {
         CLAUDE: _failed(1, "ECONNRESET"),
         CODEX: _failed(1, "stream disconnected before completion"),
         GEMINI: _failed(1, "terminated"),
-        OPENCODE: TIMED_OUT,
+        OPENCODE: _failed(1, "Connection reset by server"),  # after a minute of trying
     },
     "broken-stream-once": {CLAUDE: SUCCESS, CODEX: SUCCESS, GEMINI: _failed(1, "terminated"), OPENCODE: SUCCESS},
     "ended-streams": {

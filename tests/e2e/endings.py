@@ -30,6 +30,11 @@ class Ending:
     pods: int = 0
     jobs: int = 0
 
+    @property
+    def attempts(self) -> int:
+        """Every pod is one, also one that never came to run its agent; a Task that waits has none."""
+        return 0 if self.middle == "Waiting" else 1
+
 
 ENDINGS = (
     Ending(

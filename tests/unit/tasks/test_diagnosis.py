@@ -156,7 +156,7 @@ ENDED = [
         "was lost: it ended",
     ),
     ("node refused", pod("Failed", reason="OutOfcpu", message="Node is full"), Reason.EVICTED, "OutOfcpu"),
-    ("state lost", pod("Failed", ended(137, "ContainerStatusUnknown")), Reason.EVICTED, "lost"),
+    ("state lost", pod("Failed", ended(137, "ContainerStatusUnknown")), Reason.EVICTED, "does not know"),
     ("never told", pod("Failed", running()), Reason.EVICTED, "Nobody knows"),
     ("deleted before start", pod("Pending", waiting("ContainerCreating"), deleted=True), Reason.EVICTED, "deleted"),
     (

@@ -134,7 +134,7 @@ def _killed_by_kubernetes(pod: PodFacts, outcome: Outcome | None) -> Diagnosis |
         said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
         return _lost(f"The node did not keep pod '{pod.name}' ({said})")
     if outcome is None and any(c.ended_because == "ContainerStatusUnknown" for c in (*pod.preparation, pod.agent)):
-        return _lost(f"The node of pod '{pod.name}' lost its containers")
+        return _lost(f"The node does not know what became of the containers of pod '{pod.name}'")
     return None
 
 
