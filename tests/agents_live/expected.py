@@ -21,13 +21,18 @@ class End:
     exit_code: int
     message: str = ""
     limit_seconds: int | None = None
+    also: str = ""
+    """What the same CLI says instead, from one run to the next."""
 
-    def words(self, limit_seconds: int | None) -> str:
-        """The part of the message, for a run with this limit."""
-        return self.message.replace("{limit}", str(limit_seconds))
+    def is_told_by(self, said: str, limit_seconds: int | None = None) -> bool:
+        """Whether a message says it, for a run with this limit."""
+        forms = (self.message, self.also) if self.also else (self.message,)
+        return any(form.replace("{limit}", str(limit_seconds)) in said for form in forms)
 
 
 SUCCESS = End(None, 0)
+# After a minute of trying; which of the two depends on how the closed connection is noticed.
+RESET = End(Reason.AGENT_ERROR, 1, "Connection reset by server", also="connection was closed unexpectedly")
 TIMED_OUT = End(Reason.DEADLINE_EXCEEDED, 84, "limit of {limit} seconds", SHORT_SECONDS)
 
 
@@ -75,14 +80,14 @@ ENDS: dict[str, dict[Cli, End]] = {
         CLAUDE: _failed(1, "API Error: 500"),
         CODEX: _failed(1, "experiencing high demand"),
         GEMINI: _failed(244, "internal error"),
-        OPENCODE: TIMED_OUT,
+        OPENCODE: _failed(1, "internal error"),  # after a minute of trying
     },
     "500-once": {CLAUDE: SUCCESS, CODEX: SUCCESS, GEMINI: SUCCESS, OPENCODE: SUCCESS},
     "broken-streams": {
         CLAUDE: _failed(1, "ECONNRESET"),
         CODEX: _failed(1, "stream disconnected before completion"),
         GEMINI: _failed(1, "terminated"),
-        OPENCODE: _failed(1, "Connection reset by server"),  # after a minute of trying
+        OPENCODE: RESET,
     },
     "broken-stream-once": {CLAUDE: SUCCESS, CODEX: SUCCESS, GEMINI: _failed(1, "terminated"), OPENCODE: SUCCESS},
     "ended-streams": {

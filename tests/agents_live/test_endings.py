@@ -28,7 +28,7 @@ def test_an_ending(bench: Callable[[Cli], Bench], name: str, cli: Cli) -> None:
 
     outcome = finished.ran.outcome
     assert (expected.reason, expected.exit_code) == (outcome.reason, finished.ran.exit_code), outcome
-    assert expected.words(expected.limit_seconds) in outcome.message
+    assert expected.is_told_by(outcome.message, expected.limit_seconds), outcome.message
     assert outcome.exit_code == finished.ran.exit_code
     assert cli.model == outcome.usage.model
     assert all(one.has_right_key for one in finished.asked)

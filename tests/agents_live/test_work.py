@@ -65,7 +65,7 @@ def test_fifty_megabytes_from_a_tool(bench: Callable[[Cli], Bench], cli: Cli) ->
     assert finished.peak_mib < RUNNER_MIB
     expected = WORK_ENDS["fifty-megabytes"][cli]
     assert (expected.reason, expected.exit_code) == (outcome.reason, finished.ran.exit_code), outcome
-    assert expected.message in outcome.message
+    assert expected.is_told_by(outcome.message), outcome.message
     if outcome.is_success:
         assert DONE == outcome.response
 

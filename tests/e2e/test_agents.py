@@ -143,7 +143,7 @@ def test_an_ending(field: Field, git_host: GitHost, cell: Cell) -> None:
     reason = expected.reason.value if expected.reason else None
     assert (reason, expected.exit_code) == (status.get("reason"), attempt["exitCode"]), status
     assert ("Failed" if reason else "Succeeded") == status["phase"]
-    assert expected.words(_limit(cell)) in status["message"]
+    assert expected.is_told_by(status["message"], _limit(cell)), status["message"]
     assert cell.cli.model == status["results"]["model"]
     asked = field.asked(cell)
     assert asked
