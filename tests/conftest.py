@@ -1,6 +1,7 @@
 """What every test shares: one event loop flavour, and the real control plane for those that ask."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,9 @@ settings.register_profile("kelos", deadline=None, derandomize=True, database=Non
 settings.load_profile("kelos")
 
 pytest_plugins = ["realcluster.fixtures", "realnode.fixtures"]
+
+# A shell that starts us in the background has SIGINT ignored, and so would every program that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

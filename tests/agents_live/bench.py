@@ -10,7 +10,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agents_live import mcp_server
 from agents_live.clis import Cli
+from agents_live.equipment import DOCUMENT, INSTRUCTIONS, PLUGIN, SKILL_NAME, STAMP, server
 from fakes.git_server import GitServer, git
 from kelos.api import names
 from providers.scenario import Scenario
@@ -22,6 +24,7 @@ TOKEN = "tok-4711-secret"
 BRANCH = "kelos/notes"
 REPOSITORY = "team/app"
 LIMIT_SECONDS = 120
+MCP_SERVER = Path(mcp_server.__file__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,17 @@ class Bench:
         target = self.pod.home / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
+
+    def equip(self, book: Path) -> None:
+        """Instructions, a plugin with a skill, and a tool server whose secret is in a mounted file."""
+        secret = self.folder / "mcp" / "stamp"
+        secret.parent.mkdir()
+        secret.write_text(STAMP)
+        notes = server(str(MCP_SERVER), str(book), env={"NOTES_STAMP": {"$file": str(secret)}})
+        self.pod.give_input(names.INPUT_AGENTS_MD, INSTRUCTIONS)
+        self.pod.give_input(names.INPUT_MCP, json.dumps({"mcpServers": {notes.pop("name"): notes}}))
+        self.pod.give_input(f"{names.INPUT_PLUGINS}/{PLUGIN}/skills/{SKILL_NAME}/SKILL.md", DOCUMENT)
+        self.pod.env[names.ENV_PLUGIN_DIR] = str(self.folder / "plugin")
 
     def play(self, scenario: Scenario, prompt: str = "Add a notes file and push it") -> Finished:
         """Prepare, launch, and look at what is left."""

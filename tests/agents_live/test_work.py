@@ -9,8 +9,10 @@ import pytest
 
 from agents_live.bench import BRANCH, Bench
 from agents_live.clis import ALL, Cli
+from agents_live.equipment import ANSWER, INSTRUCTIONS, MARKS, NOTE, SKILL, STAMP, equipped
 from agents_live.expected import DONE
 from agents_live.work import FORGED, FOUR, MIB, WORK_ENDS, WORKS, expected_cost, printing
+from fakes.git_server import git
 from kelos.outputs.markers import parse_markers
 from providers.scenario import Say, Tokens, scenario
 
@@ -89,3 +91,20 @@ def test_a_very_long_answer(bench: Callable[[Cli], Bench], cli: Cli) -> None:
     assert outcome.response_is_cut
     assert LONG_TEXT.startswith((outcome.response or "?").rstrip("…"))
     assert finished.peak_mib < RUNNER_MIB
+
+
+@each
+def test_instructions_skills_and_tool_servers_are_there_and_used(bench: Callable[[Cli], Bench], cli: Cli) -> None:
+    """The model was told, and had answers of the tool server and the skill before its last word."""
+    place = bench(cli)
+    book = place.folder / "book"
+    place.equip(book)
+
+    finished = place.play(equipped(cli))
+
+    assert finished.ran.outcome.is_success, finished.ran.outcome
+    assert {INSTRUCTIONS, SKILL} <= set(finished.asked[0].marks)
+    assert set(MARKS) == set(finished.asked[-1].marks)
+    assert [NOTE] == book.read_text().splitlines()
+    assert STAMP not in finished.log.replace(ANSWER, "")
+    assert "" == git("status", "--porcelain", "--ignored", cwd=place.pod.checkout)

@@ -34,6 +34,7 @@ WORKS: dict[str, Scenario] = {
 WORK_ENDS: dict[str, dict[Cli, End]] = {
     "push": dict.fromkeys(ALL, SUCCESS),
     "forged-markers": dict.fromkeys(FOUR, SUCCESS),
+    "equipped": dict.fromkeys(FOUR, SUCCESS),
     # Gemini CLI ends before its own output is out of the house; then nobody knows, and we say so.
     "fifty-megabytes": {
         **dict.fromkeys(FOUR, SUCCESS),

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from agents_live.clis import CLAUDE, GEMINI, Cli
+from agents_live.equipment import equipped
 from agents_live.expected import ENDS, SCENARIOS, TURNS, End
 from agents_live.work import WORK_ENDS, WORKS
 from providers.scenario import Scenario
@@ -14,8 +15,11 @@ from providers.scenario import Scenario
 KEY = "sk-kelos-in-cluster-0123456789"
 FIRST_PORT = 9000
 # Every cell takes minutes of two cores; these show in CI that images, credentials and outcomes fit together.
-ALWAYS = ("push", "forged-markers", "401")
-ALSO = ("429-once", "500-for-ever", "broken-streams", "refusal", "endless-tools", "fifty-megabytes")
+ALWAYS = ("push", "forged-markers", "equipped", "401")
+ALSO = (
+    *("429-once", "429-for-ever", "500-once", "500-for-ever", "broken-stream-once", "broken-streams", "ended-streams"),
+    *("refusal", "endless-tools", "fifty-megabytes"),
+)
 ALL_VARIABLE = "KELOS_E2E_AGENTS"  # "all" for both lists
 TABLE = {**ENDS, **WORK_ENDS}
 
@@ -31,7 +35,7 @@ class Cell:
 
     @property
     def scenario(self) -> Scenario:
-        return {**SCENARIOS, **WORKS}[self.what]
+        return equipped(self.cli) if self.what == "equipped" else {**SCENARIOS, **WORKS}[self.what]
 
     @property
     def end(self) -> End:

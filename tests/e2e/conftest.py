@@ -1,6 +1,7 @@
 """What the end-to-end tests share."""
 
 from .installation import installation, installed
-from .servers.git import git_host, other_git_host
+from .interruption import place
+from .servers.git import git_host, moved_git_host, other_git_host
 
-__all__ = ["git_host", "installation", "installed", "other_git_host"]
+__all__ = ["git_host", "installation", "installed", "moved_git_host", "other_git_host", "place"]

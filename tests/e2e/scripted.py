@@ -40,12 +40,9 @@ def _run(
     installation: Installation, name: str, files: dict[str, str], mount: Manifest, env: list[Manifest], spec: Manifest
 ) -> None:
     source = {"name": f"{name}-script", "defaultMode": 0o555}
-    overrides = {
-        "env": env,
-        "volumes": [{"name": "script", "configMap": source}],
-        "volumeMounts": [mount],
-        **spec.pop("podOverrides", {}),
-    }
+    ours = {"env": env, "volumes": [{"name": "script", "configMap": source}], "volumeMounts": [mount]}
+    more = spec.pop("podOverrides", {})
+    overrides = {**more, **{field: [*items, *more.get(field, ())] for field, items in ours.items()}}
     task: Manifest = {
         "apiVersion": TASK.api_version,
         "kind": TASK.kind,

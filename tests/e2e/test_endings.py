@@ -110,16 +110,16 @@ def test_a_finished_task_goes_when_its_time_is_over(installation: Installation) 
     wait_for("its Job to be gone", lambda: not installation.list("jobs"), PATIENCE_SECONDS)
 
 
-def test_a_prompt_of_200_kib_arrives_byte_for_byte(installation: Installation, tmp_path: Path) -> None:
+def test_a_prompt_of_200_kib_arrives_byte_for_byte(place: Installation, tmp_path: Path) -> None:
     """More than Linux allows in one argument, with everything that a shell or Kubernetes might touch."""
     line = "$(GITHUB_TOKEN) $$(HOME) \"quoted\" 'single' `id` \\ \\n é 語 %s {{ .Branch }} ::error:: "
     text = (line * 4000).encode()[: 200 * 1024].decode(errors="ignore").strip()
     (tmp_path / "prompt").write_text(f"# remark\n\nsay {text}\n")
 
-    done = installation.run("long", "", "--prompt-file", str(tmp_path / "prompt"), "--wait")
+    done = place.run("long", "", "--prompt-file", str(tmp_path / "prompt"), "--wait")
 
     assert 0 == done.returncode, done.stderr[-2000:]
-    assert text in installation.kelos("logs", "long").stdout
+    assert text in place.kelos("logs", "long").stdout
 
 
 def mark_of(installation: Installation, ending: Ending) -> str:

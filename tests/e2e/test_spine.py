@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from kelos.api.names import FINALIZER_OUTCOME
 from realcluster.waiting import wait_for
 
 from .installation import Installation
+from .leftovers import assert_left
 
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 
 
-def test_a_task_runs_and_its_answer_comes_back(installation: Installation) -> None:
+def test_a_task_runs_and_its_answer_comes_back(place: Installation) -> None:
     """In a namespace that enforces Pod Security "restricted"; the pod is let go."""
-    installation.kubectl("label", "namespace", installation.namespace, RESTRICTED)
+    place.kubectl("label", "namespace", place.namespace, RESTRICTED)
 
-    done = installation.run("hello", "say hello", "--wait")
+    done = place.run("hello", "say hello", "--wait")
 
     assert 0 == done.returncode, done.stderr
     assert "hello" in done.stdout
-    assert "Succeeded" == installation.status("hello")["phase"]
-    (pod,) = installation.pods()
-    assert FINALIZER_OUTCOME not in pod["metadata"].get("finalizers", [])
+    assert "Succeeded" == place.status("hello")["phase"]
+    assert_left(place, "Job/hello", "Pod/hello")
 
 
-def test_an_agents_failure_is_told_with_its_reason(installation: Installation) -> None:
-    done = installation.run("broken", "fail the tests are red", "--wait")
+def test_an_agents_failure_is_told_with_its_reason(place: Installation) -> None:
+    done = place.run("broken", "fail the tests are red", "--wait")
 
-    status = installation.status("broken")
+    status = place.status("broken")
     assert (1, "Failed", "AgentError") == (done.returncode, status["phase"], status["reason"])
     assert "the tests are red" in status["message"]
 
 
-def test_a_prompt_arrives_byte_for_byte(installation: Installation) -> None:
+def test_a_prompt_arrives_byte_for_byte(place: Installation) -> None:
     """Kubernetes expands nothing in it, and no shell sees it."""
     hostile = "say $(HOME) ${HOME} `id` \"quoted\" 'single' \\ EOF"
 
-    done = installation.run("hostile", hostile, "--wait")
+    done = place.run("hostile", hostile, "--wait")
 
     assert hostile.removeprefix("say ") in done.stdout
 

@@ -1,4 +1,7 @@
-"""Tasks that work in a repository behind a token: what they push, what they leave, and what nobody gets to see."""
+"""Tasks that work in a repository behind a token: what they push, what they leave, and what nobody gets to see.
+
+All of it twice: the second time the controller is killed in the middle of every Task.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from secrets import token_hex
 import pytest
 
 from kelos.api import names
-from realcluster.waiting import wait_for
 
 from .installation import SYSTEM, Installation
+from .leftovers import assert_left
 from .servers.git import SECRET, TOKEN, GitHost, token_secret, workspace
 
 BRANCH = "kelos/notes"
@@ -30,34 +33,16 @@ def repository(git_host: GitHost) -> str:
 
 
 @pytest.fixture
-def project(installation: Installation, git_host: GitHost, repository: str) -> Installation:
+def project(place: Installation, git_host: GitHost, repository: str) -> Installation:
     """A namespace with Workspace `app` of the repository, and the Secret it names."""
-    installation.apply(token_secret(), workspace(git_host.url(repository)))
-    return installation
+    place.apply(token_secret(), workspace(git_host.url(repository)))
+    return place
 
 
 def run(project: Installation, name: str, prompt: str, *flags: str, branch: str = BRANCH) -> tuple[int, str]:
     """A Task in the Workspace; exit code and everything that was printed."""
     done = project.run(name, prompt, "--workspace", "app", "--branch", branch, *flags)
     return done.returncode, done.stdout + done.stderr
-
-
-def await_job(project: Installation, condition: str) -> None:
-    """The one Job comes to this end; Kubernetes says so after the Task has ended."""
-
-    def has_it() -> bool:
-        (job,) = project.list("jobs")
-        return any(one["type"] == condition and one["status"] == "True" for one in job["status"].get("conditions", ()))
-
-    wait_for(f"the Job to be {condition}", has_it)
-
-
-def assert_everything_is_released(project: Installation) -> None:
-    """No branch lock is held, no container runs, and no pod is kept."""
-    wait_for("the branch lock to be given back", lambda: not project.list("leases"))
-    phases = {pod["status"]["phase"] for pod in project.pods()}
-    assert phases <= {"Succeeded", "Failed"}
-    assert not [pod for pod in project.pods() if names.FINALIZER_OUTCOME in pod["metadata"].get("finalizers", ())]
 
 
 def test_a_task_pushes_its_branch_and_tells_it(project: Installation, git_host: GitHost, repository: str) -> None:
@@ -90,9 +75,7 @@ def test_a_task_pushes_its_branch_and_tells_it(project: Installation, git_host: 
     assert "kelos <kelos@users.noreply.github.com>" == git_host.git(
         repository, "log", "-1", "--format=%an <%ae>", commit
     )
-    await_job(project, "Complete")
-    assert [SECRET] == [one["metadata"]["name"] for one in project.list("secrets")]
-    assert_everything_is_released(project)
+    assert_left(project, "Job/notes", "Pod/notes", f"Secret/{SECRET}")
 
 
 def test_a_second_task_continues_the_branch(project: Installation, git_host: GitHost, repository: str) -> None:
@@ -107,6 +90,7 @@ def test_a_second_task_continues_the_branch(project: Installation, git_host: Git
     assert git_host.commit(repository, BRANCH) == second
     assert first == git_host.git(repository, "rev-parse", f"{second}^")
     assert "hello\nworld" == git_host.git(repository, "show", f"{second}:NOTES.md")
+    assert_left(project, "Job/first", "Job/second", "Pod/first", "Pod/second", f"Secret/{SECRET}")
 
 
 def test_a_dependents_prompt_has_the_results(project: Installation, git_host: GitHost, repository: str) -> None:
@@ -120,6 +104,7 @@ def test_a_dependents_prompt_has_the_results(project: Installation, git_host: Gi
     status = project.until("review", "Succeeded")
     said = f"{BRANCH} at {git_host.commit(repository, BRANCH)}"
     assert b64encode(said.encode()).decode() == status["results"]["response"]
+    assert_left(project, "Job/build", "Job/review", "Pod/build", "Pod/review", f"Secret/{SECRET}")
 
 
 def test_tasks_on_one_branch_never_overlap(project: Installation, git_host: GitHost, repository: str) -> None:
@@ -136,7 +121,7 @@ def test_tasks_on_one_branch_never_overlap(project: Installation, git_host: GitH
     assert ["first"] == jobs
     assert first["attempts"][0]["completionTime"] <= second["attempts"][0]["startTime"]
     assert first["results"]["commit"] == git_host.git(repository, "rev-parse", f"{BRANCH}^")
-    assert_everything_is_released(project)
+    assert_left(project, "Job/first", "Job/second", "Pod/first", "Pod/second", f"Secret/{SECRET}")
 
 
 def test_wrong_credentials_are_told(project: Installation, git_host: GitHost, repository: str) -> None:
@@ -153,41 +138,38 @@ def test_wrong_credentials_are_told(project: Installation, git_host: GitHost, re
         == status["message"]
     )
     assert status["message"] in said
-    assert WRONG_TOKEN not in said + json.dumps(status)
-    await_job(project, "Failed")
-    assert 1 == len(project.pods())
     assert {"none", "wrong"} == set(git_host.logins(repository))
-    assert_everything_is_released(project)
+    assert [] == forms_found(project, WRONG_TOKEN, said)
+    assert_left(project, "Job/locked-out", "Pod/locked-out", f"Secret/{SECRET}")
 
 
-def test_a_task_starts_when_its_secret_comes(installation: Installation, git_host: GitHost, repository: str) -> None:
+def test_a_task_starts_when_its_secret_comes(place: Installation, git_host: GitHost, repository: str) -> None:
     """It waits with a reason, without a Job, and needs no second start."""
-    installation.apply(workspace(git_host.url(repository)))
-    run(installation, "early", PUSH)
-    waiting = installation.until("early", "Waiting")
-    jobs = installation.list("jobs")
+    place.apply(workspace(git_host.url(repository)))
+    run(place, "early", PUSH)
+    waiting = place.until("early", "Waiting")
+    jobs = place.list("jobs")
 
-    installation.apply(token_secret())
+    place.apply(token_secret())
 
     assert "SecretMissing" == waiting["reason"]
     assert waiting["message"].startswith(f"Secret '{SECRET}' (")
     assert [] == jobs
-    assert "true" == installation.until("early", "Succeeded")["results"]["pushed"]
+    assert "true" == place.until("early", "Succeeded")["results"]["pushed"]
+    assert_left(place, "Job/early", "Pod/early", f"Secret/{SECRET}")
 
 
-def test_a_secret_that_never_comes_ends_the_task(
-    installation: Installation, git_host: GitHost, repository: str
-) -> None:
+def test_a_secret_that_never_comes_ends_the_task(place: Installation, git_host: GitHost, repository: str) -> None:
     """After the start timeout, with the same reason, and nothing was made for it."""
-    installation.apply(workspace(git_host.url(repository)))
+    place.apply(workspace(git_host.url(repository)))
 
-    code, said = run(installation, "orphan", PUSH, "--wait", "--start-timeout", "3s")
+    code, said = run(place, "orphan", PUSH, "--wait", "--start-timeout", "3s")
 
-    status = installation.status("orphan")
+    status = place.status("orphan")
     assert (1, "Failed", "SecretMissing") == (code, status["phase"], status["reason"])
     assert status["message"].endswith("(gave up after 3 seconds)")
     assert status["message"] in said
-    assert [] == installation.list("jobs,pods,leases,secrets")
+    assert_left(place)
     assert [] == git_host.logins(repository)
 
 
@@ -211,6 +193,23 @@ def test_no_other_host_gets_the_token(
     start, end = log.index(names.MARKER_SETUP_START), log.index(names.MARKER_SETUP_DONE)
     assert ["1", "in", "0", "out"] == log[start + 1 : end]
     assert {"none"} == set(other_git_host.logins(repository))
+    assert_left(project, "Job/curious", "Pod/curious", f"Secret/{SECRET}")
+
+
+def test_a_host_that_sends_us_elsewhere_passes_no_token_on(
+    project: Installation, moved_git_host: GitHost, other_git_host: GitHost, repository: str
+) -> None:
+    """The helper knows the Workspace's host; where that one points to is another one."""
+    other_git_host.create(repository)
+    project.apply(workspace(moved_git_host.url(repository)))
+
+    code, said = run(project, "sent-away", PUSH, "--wait")
+
+    status = project.status("sent-away")
+    assert (1, "CloneFailed") == (code, status["reason"]), said
+    assert moved_git_host.url(repository) in status["message"]
+    assert {"none"} == set(other_git_host.logins(repository))
+    assert_left(project, "Job/sent-away", "Pod/sent-away", f"Secret/{SECRET}")
 
 
 def test_the_token_is_nowhere_but_in_its_secret(project: Installation, git_host: GitHost, repository: str) -> None:
@@ -218,6 +217,12 @@ def test_the_token_is_nowhere_but_in_its_secret(project: Installation, git_host:
     code, said = run(project, "notes", PUSH, "--wait")
     assert 0 == code, said
 
+    assert [] == forms_found(project, TOKEN, said)
+    assert "right" in git_host.logins(repository)
+
+
+def forms_found(project: Installation, token: str, said: str) -> list[str]:
+    """The forms of a token that can be read anywhere but in its Secret."""
     pods = [pod["metadata"]["name"] for pod in project.pods()]
     logs = [project.kubectl("logs", pod, "--all-containers") for pod in pods]
     controller = project.kubectl("logs", "deployment/kelos-controller", namespace=SYSTEM)
@@ -226,6 +231,5 @@ def test_the_token_is_nowhere_but_in_its_secret(project: Installation, git_host:
 
     assert all(f'"kind": "{kind}"' in kept for kind in ("Task", "Workspace", "Job", "Pod", "Event"))
     everything = "\n".join([said, *logs, controller, json.dumps(secrets), kept])
-    forms = [TOKEN, *(b64encode(text.encode()).decode() for text in (TOKEN, f"x-access-token:{TOKEN}"))]
-    assert [] == [form for form in forms if form in everything]
-    assert "right" in git_host.logins(repository)
+    forms = [token, *(b64encode(text.encode()).decode() for text in (token, f"x-access-token:{token}"))]
+    return [form for form in forms if form in everything]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from providers.dialect import ERRORS, Body, Frame, pieces
-from providers.scenario import Answer, Cut, Refuse, Run, Tokens
+from providers.scenario import Answer, Call, Cut, Refuse, Run, Tokens
 
 SHELLS = ("Bash", "bash")
 ERROR_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "api_error"}
@@ -41,7 +41,9 @@ class Anthropic:
         yield from _block(answer, call, body)
         if isinstance(answer, Cut):
             return
-        reason = "tool_use" if isinstance(answer, Run) else "refusal" if isinstance(answer, Refuse) else "end_turn"
+        reason = (
+            "tool_use" if isinstance(answer, Run | Call) else "refusal" if isinstance(answer, Refuse) else "end_turn"
+        )
         final = {"output_tokens": tokens.output + tokens.reasoning}
         details = {"output_tokens_details": {"thinking_tokens": tokens.reasoning}}
         yield _frame("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage={**final, **details})
@@ -52,11 +54,11 @@ class Anthropic:
 
 
 def _block(answer: Answer, call: int, body: Body) -> Iterator[Frame]:
-    if isinstance(answer, Run):
-        block: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{call:06}", "name": _shell(body), "input": {}}
+    if isinstance(answer, Run | Call):
+        name, arguments = _called(answer, body)
+        block: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{call:06}", "name": name, "input": {}}
         yield _frame("content_block_start", index=0, content_block=block)
-        arguments = json.dumps({"command": answer.command, "description": "run a command"})
-        deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(arguments)]
+        deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(json.dumps(arguments))]
     else:
         yield _frame("content_block_start", index=0, content_block={"type": "text", "text": ""})
         deltas = [{"type": "text_delta", "text": piece} for piece in pieces(answer.text)]
@@ -66,9 +68,18 @@ def _block(answer: Answer, call: int, body: Body) -> Iterator[Frame]:
         yield _frame("content_block_stop", index=0)
 
 
+def _called(answer: Run | Call, body: Body) -> tuple[str | None, dict[str, Any]]:
+    if isinstance(answer, Call):
+        return answer.offered(_offered(body)), dict(answer.arguments)
+    return _shell(body), {"command": answer.command, "description": "run a command"}
+
+
 def _shell(body: Body) -> str | None:
-    offered = [str(tool.get("name")) for tool in body.get("tools") or ()]
-    return next((name for name in offered if name in SHELLS), None)
+    return next((name for name in _offered(body) if name in SHELLS), None)
+
+
+def _offered(body: Body) -> list[str]:
+    return [str(tool.get("name")) for tool in body.get("tools") or ()]
 
 
 def _frame(kind: str, **members: object) -> Frame:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from providers.dialect import ERRORS, Body, Frame, pieces
-from providers.scenario import Answer, Cut, Refuse, Run, Tokens
+from providers.scenario import Answer, Call, Cut, Refuse, Run, Tokens
 
 SHELL = "bash"
 
@@ -25,7 +25,7 @@ class Chat:
         return str(body.get("model", ""))
 
     def has_tools(self, body: Body) -> bool:
-        return any(tool.get("function", {}).get("name") == SHELL for tool in body.get("tools") or ())
+        return SHELL in _offered(body)
 
     def frames(self, answer: Answer, tokens: Tokens, *, model: str, call: int, body: Body) -> Iterator[Frame]:
         shared = {"id": f"chatcmpl-{call}", "object": "chat.completion.chunk", "created": 1, "model": model}
@@ -34,9 +34,8 @@ class Chat:
             return "", {**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **more}
 
         yield chunk({"role": "assistant", "content": ""})
-        if isinstance(answer, Run):
-            arguments = json.dumps({"command": answer.command, "description": "run a command"})
-            function = {"name": SHELL, "arguments": arguments}
+        if isinstance(answer, Run | Call):
+            function = _called(answer, body)
             called = {"index": 0, "id": f"call_{call:06}", "type": "function", "function": function}
             yield chunk({"tool_calls": [called]})
         else:
@@ -44,12 +43,22 @@ class Chat:
                 yield chunk({"content": piece})
         if isinstance(answer, Cut):
             return
-        reasons: dict[type, str] = {Run: "tool_calls", Refuse: "content_filter"}
+        reasons: dict[type, str] = {Run: "tool_calls", Call: "tool_calls", Refuse: "content_filter"}
         yield chunk({}, reasons.get(type(answer), "stop"), usage=_usage(tokens))
         yield "", "[DONE]"
 
     def error(self, status: int) -> Body:
         return {"error": {"message": ERRORS[status], "type": "api_error", "code": None, "param": None}}
+
+
+def _called(answer: Run | Call, body: Body) -> dict[str, str]:
+    if isinstance(answer, Call):
+        return {"name": answer.offered(_offered(body)), "arguments": json.dumps(dict(answer.arguments))}
+    return {"name": SHELL, "arguments": json.dumps({"command": answer.command, "description": "run a command"})}
+
+
+def _offered(body: Body) -> list[str]:
+    return [str(tool.get("function", {}).get("name")) for tool in body.get("tools") or ()]
 
 
 def _usage(tokens: Tokens) -> dict[str, Any]:

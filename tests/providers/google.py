@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from providers.dialect import ERRORS, Body, Frame, pieces
-from providers.scenario import Answer, Cut, Refuse, Run, Tokens
+from providers.scenario import Answer, Call, Cut, Refuse, Run, Tokens
 
 SHELL = "run_shell_command"
 _PATH = re.compile(r"/v1beta/models/(?P<model>[^:/?]+):(?:streamGenerateContent|generateContent)")
@@ -28,8 +28,7 @@ class Google:
         return found["model"] if found else ""
 
     def has_tools(self, body: Body) -> bool:
-        groups = [group.get("functionDeclarations") or () for group in body.get("tools") or ()]
-        return any(declared.get("name") == SHELL for group in groups for declared in group)
+        return SHELL in _offered(body)
 
     def frames(self, answer: Answer, tokens: Tokens, *, model: str, call: int, body: Body) -> Iterator[Frame]:
         def frame(parts: list[dict[str, Any]], **more: object) -> Frame:
@@ -37,9 +36,8 @@ class Google:
             return "", {"candidates": [candidate], "modelVersion": model}
 
         contents: list[list[dict[str, Any]]]
-        if isinstance(answer, Run):
-            arguments = {"command": answer.command, "description": "run a command"}
-            contents = [[{"functionCall": {"name": SHELL, "args": arguments}}]]
+        if isinstance(answer, Run | Call):
+            contents = [[{"functionCall": _called(answer, body)}]]
         elif isinstance(answer, Refuse):
             contents = [[]]  # a blocked candidate has no parts
         else:
@@ -55,6 +53,17 @@ class Google:
 
     def error(self, status: int) -> Body:
         return {"error": {"code": status, "message": ERRORS[status], "status": _STATUSES.get(status, "UNKNOWN")}}
+
+
+def _called(answer: Run | Call, body: Body) -> dict[str, Any]:
+    if isinstance(answer, Call):
+        return {"name": answer.offered(_offered(body)), "args": dict(answer.arguments)}
+    return {"name": SHELL, "args": {"command": answer.command, "description": "run a command"}}
+
+
+def _offered(body: Body) -> list[str]:
+    groups = [group.get("functionDeclarations") or () for group in body.get("tools") or ()]
+    return [str(declared.get("name")) for group in groups for declared in group]
 
 
 def _usage(tokens: Tokens) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from providers.dialect import ERRORS, Body, Frame, pieces
-from providers.scenario import Answer, Cut, Refuse, Run, Tokens
+from providers.scenario import Answer, Call, Cut, Refuse, Run, Tokens
 
 CUSTOM, FUNCTION = "exec", "exec_command"
 
@@ -30,10 +30,10 @@ class Responses:
     def frames(self, answer: Answer, tokens: Tokens, *, model: str, call: int, body: Body) -> Iterator[Frame]:
         response: dict[str, Any] = {"id": f"resp_{call:06}", "object": "response", "model": model, "output": []}
         yield _frame("response.created", response={**response, "status": "in_progress"})
-        item = _call(answer, call, body) if isinstance(answer, Run) else _message(answer, call)
-        started = item if isinstance(answer, Run) else {**item, "content": [], "status": "in_progress"}
+        item = _call(answer, call, body) if isinstance(answer, Run | Call) else _message(answer, call)
+        started = item if isinstance(answer, Run | Call) else {**item, "content": [], "status": "in_progress"}
         yield _frame("response.output_item.added", output_index=0, item=started)
-        if not isinstance(answer, Run):
+        if not isinstance(answer, Run | Call):
             kind = "refusal" if isinstance(answer, Refuse) else "output_text"
             for piece in pieces(answer.text):
                 at = {"item_id": item["id"], "output_index": 0, "content_index": 0}
@@ -53,7 +53,7 @@ class Responses:
 
 
 def _message(answer: Answer, call: int) -> dict[str, Any]:
-    assert not isinstance(answer, Run)
+    assert not isinstance(answer, Run | Call)
     if isinstance(answer, Refuse):
         content: dict[str, Any] = {"type": "refusal", "refusal": answer.text}
     else:
@@ -61,12 +61,19 @@ def _message(answer: Answer, call: int) -> dict[str, Any]:
     return {"type": "message", "id": f"msg_{call:06}", "role": "assistant", "status": "completed", "content": [content]}
 
 
-def _call(answer: Run, call: int, body: Body) -> dict[str, Any]:
+def _call(answer: Run | Call, call: int, body: Body) -> dict[str, Any]:
     shared = {"id": f"item_{call:06}", "call_id": f"call_{call:06}", "status": "completed"}
+    name, arguments = FUNCTION, {"cmd": answer.command} if isinstance(answer, Run) else dict(answer.arguments)
+    if isinstance(answer, Call):
+        name = answer.offered(_offered(body))
     if _takes_script(body):
-        script = f"const r = await tools.exec_command({{cmd: {json.dumps(answer.command)}}}); text(r.output);"
+        script = f"const r = await tools.{name}({json.dumps(arguments)}); text(r.output ?? JSON.stringify(r));"
         return {"type": "custom_tool_call", "name": CUSTOM, "input": script, **shared}
-    return {"type": "function_call", "name": FUNCTION, "arguments": json.dumps({"cmd": answer.command}), **shared}
+    return {"type": "function_call", "name": name, "arguments": json.dumps(arguments), **shared}
+
+
+def _offered(body: Body) -> list[str]:
+    return [str(tool.get("name")) for tool in body.get("tools") or ()]
 
 
 def _takes_script(body: Body) -> bool:

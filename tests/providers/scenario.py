@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,18 @@ class Run:
     """The model calls its shell tool. A `{n}` in the command becomes the number of the call."""
 
     command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The model calls another tool. What a CLI offers it as ends with this name."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+
+    def offered(self, names: Iterable[str]) -> str:
+        """The name it has among those offered; its own when it is not offered."""
+        return next((name for name in names if name.endswith(self.tool)), self.tool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +67,17 @@ class Cut:
     is_clean: bool = False
 
 
-Answer = Run | Say | Refuse | Cut
+Answer = Run | Call | Say | Refuse | Cut
 Step = Answer | Fail
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One step for every call; the last one is repeated for ever."""
+    """One step for every call; the last one is repeated for ever. `marks` are texts to look for in what is asked."""
 
     steps: tuple[Step, ...]
     tokens: Tokens = field(default_factory=Tokens)
+    marks: tuple[str, ...] = ()
 
     def step(self, call: int) -> Step:
         """The step for a call, counted from 0."""

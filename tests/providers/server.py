@@ -31,6 +31,8 @@ class Asked:
     model: str
     has_right_key: bool
     is_aside: bool
+    marks: tuple[str, ...] = ()
+    """Those of the scenario's that it carried."""
 
 
 class Provider:
@@ -94,6 +96,7 @@ class Provider:
                 model=dialect.model(path, body),
                 has_right_key=key in (self._key, f"Bearer {self._key}"),
                 is_aside=is_aside,
+                marks=tuple(mark for mark in self._scenario.marks if mark in json.dumps(body, ensure_ascii=False)),
             )
             self._asked.append(asked)
             self._tell(asked)

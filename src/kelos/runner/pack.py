@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import py_compile
 import stat
 import sys
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import kelos
 
@@ -22,23 +24,34 @@ FILES = (
     "pods/repository.py",
 )
 START = "import sys\n\nfrom kelos.runner.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
-MOMENT = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bytes
+MOMENT = (1980, 1, 1, 0, 0, 0)  # the same sources and Python give the same bytes
 
 
 def pack(target: Path) -> None:
-    """Write the file; any Python from 3.10 on runs it."""
+    """Write the file. Any Python from 3.10 on runs it; the one that packed it starts at once, from bytecode."""
     root = Path(kelos.__file__).parent
-    sources = {f"kelos/{name}": (root / name).read_text("utf-8") for name in FILES}
-    for folder in FOLDERS:
-        for path in sorted((root / folder).glob("*.py")):
-            sources[f"kelos/{folder}/{path.name}"] = path.read_text("utf-8")
+    paths = [root / name for name in FILES]
+    paths += [path for folder in FOLDERS for path in sorted((root / folder).glob("*.py"))]
+    entries = {"__main__.py": START.encode()}
+    for path in paths:
+        name = f"kelos/{path.relative_to(root)}"
+        entries |= {name: path.read_bytes(), f"{name}c": _bytecode(path, name)}
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as stream:
         stream.write(b"#!/usr/bin/env python3\n")
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, text in sorted({**sources, "__main__.py": START}.items()):
-                archive.writestr(zipfile.ZipInfo(name, MOMENT), text, zipfile.ZIP_DEFLATED)
+            for name, content in sorted(entries.items()):
+                archive.writestr(zipfile.ZipInfo(name, MOMENT), content, zipfile.ZIP_DEFLATED)
     target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+
+
+def _bytecode(path: Path, name: str) -> bytes:
+    """Compiled, and never compared with its source; another version of Python does not look at it."""
+    with TemporaryDirectory() as folder:
+        target = Path(folder) / "code.pyc"
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(path), str(target), name, doraise=True, invalidation_mode=mode)
+        return target.read_bytes()
 
 
 def main(arguments: list[str]) -> int:

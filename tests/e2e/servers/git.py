@@ -27,8 +27,12 @@ class GitHost:
     def __init__(self, server: Server) -> None:
         self._server = server
 
+    @property
+    def root(self) -> str:
+        return f"http://{self._server.address}"
+
     def url(self, repository: str) -> str:
-        return f"http://{self._server.address}/{repository}.git"
+        return f"{self.root}/{repository}.git"
 
     def create(self, repository: str) -> None:
         """A repository with two commits on `main`."""
@@ -59,9 +63,15 @@ def other_git_host(installed: None, node: Cluster, kubectl: Path) -> Iterator[Gi
     yield from _host(node, kubectl, OTHER_TOKEN)
 
 
-def _host(node: Cluster, kubectl: Path, token: str) -> Iterator[GitHost]:
+@pytest.fixture(scope="session")
+def moved_git_host(other_git_host: GitHost, node: Cluster, kubectl: Path) -> Iterator[GitHost]:
+    """A host that sends everybody to the other one."""
+    yield from _host(node, kubectl, TOKEN, other_git_host.root)
+
+
+def _host(node: Cluster, kubectl: Path, *words: str) -> Iterator[GitHost]:
     place = Installation(node, kubectl, create_namespace(node.api, "git"))
-    yield GitHost(start_server(place, "git", ["git", token], SOURCES, {80: PORT}))
+    yield GitHost(start_server(place, "git", ["git", *words], SOURCES, {80: PORT}))
     place.kubectl("delete", "namespace", place.namespace, "--wait=false")
 
 

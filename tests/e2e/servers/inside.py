@@ -1,5 +1,9 @@
-"""What the pod runs: `PACK git SECRET` serves git, `PACK create NAME` adds a repository to it, `PACK provider` plays
-every cell of the agents' table, each on a port of its own."""
+"""What the pod runs, each verb after the name of the pack:
+
+git SECRET [ELSEWHERE]  serves git, or sends everybody elsewhere
+create NAME             adds a repository to it
+provider                plays every cell of the agents' table, each on a port of its own
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _serve_git(password: str) -> None:
+def _serve_git(password: str, moved_to: str = "") -> None:
     from fakes.git_server import GitServer
 
-    with GitServer(ROOT, password=password, address=("0.0.0.0", PORT), tell=_tell):
+    with GitServer(ROOT, password=password, moved_to=moved_to, address=("0.0.0.0", PORT), tell=_tell):
         threading.Event().wait()
 
 

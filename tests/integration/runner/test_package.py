@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,16 @@ def test_it_needs_the_standard_library_only():
             foreign |= {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"kelos"}
 
     assert set() == foreign
+
+
+def test_another_python_reads_the_sources(packed, tmp_path):
+    """Bytecode is of one version; an image may have another one than packed the file."""
+    with zipfile.ZipFile(tmp_path / "runner.pyz") as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    compiled = [name for name in entries if name.endswith(".pyc")]
+    with zipfile.ZipFile(tmp_path / "runner.pyz", "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, b"\x00" * 16 + content[16:] if name in compiled else content)
+
+    assert len(compiled) == len(SOURCES)
+    assert packed.launch("say still here").outcome.is_success
