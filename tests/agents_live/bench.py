@@ -74,6 +74,8 @@ class Bench:
             self.cli.credential: KEY,
         }
         self.pod.give_token(TOKEN)
+        # What our images have: OpenCode would fetch it from elsewhere. Codex brings one along.
+        (self.pod.root / "bin" / "rg").symlink_to(next(self.programs.parent.glob("@openai/*/vendor/*/codex-path/rg")))
 
     def add_argument(self, argument: str) -> None:
         """Give the CLI one more argument, as an image that wraps it would."""

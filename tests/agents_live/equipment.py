@@ -31,7 +31,7 @@ _SKILLS: Mapping[Cli, Step] = {
 
 def equipped(cli: Cli) -> Scenario:
     """The model calls the tool server, reads the skill, and is done."""
-    return Scenario((Call("remember", {"text": NOTE}), _SKILLS[cli], Say(DONE)), marks=MARKS)
+    return Scenario((Call("remember", {"text": NOTE}, "notes"), _SKILLS[cli], Say(DONE)), marks=MARKS)
 
 
 def server(script: str, book: str, **members: object) -> dict[str, Any]:

@@ -32,13 +32,13 @@ def prove(wanted: Sequence[str], show: Callable[[str], None]) -> None:
         _expect(name, said, str(names.AGENT_UID), "/home/kelos", "ok", r"Python 3\.\d+.*", f"{TINI} -s -- .*")
         if name == "kelos":
             continue
-        _expect(name, said, r"git version .*", r"gh version .*")
+        _expect(name, said, r"git version .*", r"gh version .*", r"ripgrep .*")
         if name in ("demo", "cursor"):
             _say_hello(buildah, name, show)
 
 
 def _facts(buildah: Buildah, name: str) -> str:
-    more = ["kelos version" if name == "kelos" else "git --version; gh --version | head -1"]
+    more = ["kelos version" if name == "kelos" else "git --version; gh --version | head -1; rg --version | head -1"]
     more += [CLI[name]] if name in CLI else []
     script = "set -e; " + "; ".join([FACTS, *more])
     return buildah.try_in(find(name).image, "sh", "-c", script, entrypoint=(TINI, "-s", "--")).strip()

@@ -27,14 +27,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The model calls another tool. What a CLI offers it as ends with this name."""
+    """The model calls another tool, one of the CLI's own or of a tool server."""
 
     tool: str
     arguments: Mapping[str, Any]
+    server: str = ""
 
     def offered(self, names: Iterable[str]) -> str:
-        """The name it has among those offered; its own when it is not offered."""
-        return next((name for name in names if name.endswith(self.tool)), self.tool)
+        """The name it has among those offered: CLIs put that of the server before it. Some offer it on request only."""
+        ending = f"_{self.tool}" if self.server else self.tool
+        known = (name for name in names if name.endswith(ending))
+        return next(known, f"mcp__{self.server}__{self.tool}" if self.server else self.tool)
 
 
 @dataclass(frozen=True, slots=True)
