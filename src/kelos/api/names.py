@@ -10,9 +10,11 @@ DOMAIN = "kelos.dev"
 LABEL_TASK = "kelos.dev/task"  # Job builder → controller, CLI, Action: the Task's name, cut to a label value
 LABEL_TASK_UID = "kelos.dev/task-uid"  # Job builder → controller: whose pod this is, exactly
 LABEL_BRANCH_LOCK = "kelos.dev/branch-lock"  # Job builder → branch lock: pods that may still write to the branch
+LABEL_WORKSPACE_LOCK = "kelos.dev/workspace-lock"  # Job builder → Workspace lock: pods that may use the checkout
+LABEL_WORKSPACE = "kelos.dev/workspace"  # claim builder → people: whose checkout a PersistentVolumeClaim keeps
 LABEL_NAME = "kelos.dev/name"  # Job builder → people: always "kelos"
 LABEL_COMPONENT = "kelos.dev/component"  # Job builder → people: "task"
-LABEL_MANAGED_BY = "kelos.dev/managed-by"  # Job builder → people: "kelos-controller"
+LABEL_MANAGED_BY = "kelos.dev/managed-by"  # Job builder → people, lock → controller: "kelos-controller"
 LABEL_SPAWNER = "kelos.dev/taskspawner"  # spawner → controller: name of the TaskSpawner that made the Task
 LABEL_REPOSITORY = "kelos.dev/repository-hash"  # Action → Action: hash of owner/repo, to find a run's earlier Tasks
 LABEL_RUN_ID = "kelos.dev/run-id"  # Action → Action, people: the workflow run
@@ -25,13 +27,19 @@ ANNOTATION_LEASE = "kelos.dev/client-lease"  # Action → controller: JSON {"hol
 ANNOTATION_TRIGGERED_BY = "kelos.dev/triggered-by"  # Action, CLI, spawner → people, reporter
 ANNOTATION_SPEC_HASH = "kelos.dev/spec-hash"  # Action, CLI → Action: equal hash means the same request
 ANNOTATION_BRANCH = "kelos.dev/branch"  # Job builder, branch lock → controller: which branch a pod or Lease is about
-ANNOTATION_HOLDER = "kelos.dev/holder-task"  # branch lock → controller, people: the holder's name beside its uid
+ANNOTATION_WORKSPACE = "kelos.dev/workspace"  # Job builder, Workspace lock → controller: which one it is about
+ANNOTATION_HOLDER = "kelos.dev/holder-task"  # lock → controller, people: the holder's name beside its uid
+ANNOTATION_APP_SECRET = "kelos.dev/github-app-secret"  # on Job and token Secret → controller: where the App's key is
+ANNOTATION_TOKEN_FOR = "kelos.dev/token-repository"  # on Job and token Secret → controller: address without user
+ANNOTATION_TOKEN_MINTED = "kelos.dev/token-minted-at"  # on the token Secret → controller: by our clock
+ANNOTATION_TOKEN_EXPIRES = "kelos.dev/token-expires-at"  # on the token Secret → controller: by GitHub's clock
 ANNOTATION_PROMPT = "kelos.dev/prompt"  # Job builder → kubelet (downward API file): the prompt, when it is small
 
 FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
 FINALIZER_TASK = "kelos.dev/finalizer"  # the reference's; stripped when found
 
 FIELD_MANAGER = "kelos-controller"
+MANAGER = "kelos-controller"
 
 # Containers and volumes of the agent pod.
 CONTAINER_AGENT = "kelos-agent"
@@ -97,6 +105,7 @@ ENV_GIT_USER_NAME = "KELOS_GIT_USER_NAME"
 ENV_GIT_USER_EMAIL = "KELOS_GIT_USER_EMAIL"
 ENV_SUBMODULES = "KELOS_SUBMODULES"  # "1" or unset
 ENV_LFS = "KELOS_LFS"  # "1" or unset
+ENV_TIDY_DIR = "KELOS_TIDY_DIR"  # the volume of a persistent Workspace: all but the checkout is removed
 ENV_SKILLS = "KELOS_SKILLS"  # JSON list of {"source","skill","tokenFile"}
 
 ENV_GITHUB_TOKEN = "GITHUB_TOKEN"

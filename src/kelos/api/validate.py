@@ -15,6 +15,7 @@ from kelos.api.workspace import SCHEMES, Workspace
 from kelos.errors import UserError
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_TOKEN = re.compile(r"gh[pousr]_|github_pat_|glpat-|ATATT|[0-9a-f]{40}$")
 
 SKILLS_PLUGIN = "skills-sh"
 """The plugin that packages from `skills` are put into."""
@@ -71,7 +72,7 @@ def check_workspace(workspace: Workspace) -> tuple[str, ...]:
             if _has_gaps(address)
         ),
         *(
-            f"the address of {label} must not hold a password: put it into a Secret and name that in secretRef"
+            f"the address of {label} must not hold a password or token: put it into a Secret and name that in secretRef"
             for label, address in addresses
             if _has_password(address)
         ),
@@ -227,10 +228,11 @@ def _has_gaps(address: str) -> bool:
 
 
 def _has_password(address: str) -> bool:
-    """Git would show it in its argument list; the user's name alone is welcome."""
-    scheme, marks, rest = address.partition("://")
-    user, at, _ = rest.partition("/")[0].rpartition("@")
-    return bool(marks and at) and scheme in ("http", "https") and ":" in user
+    """Git would show it in its argument list; the user's name alone is welcome, unless it is a token."""
+    _, marks, rest = address.partition("://")
+    authority = rest.partition("/")[0] if marks else address.partition(":")[0]
+    user, at, _ = authority.rpartition("@")
+    return bool(at) and (":" in user or _TOKEN.match(user) is not None)
 
 
 def _each(noun: str, names: Iterable[str], mistake_of: Callable[[str], str | None]) -> Iterator[str]:

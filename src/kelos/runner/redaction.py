@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from kelos.api.names import ENV_TOKEN_FILE
@@ -11,6 +13,7 @@ from kelos.api.names import ENV_TOKEN_FILE
 HIDDEN = "***"
 SHORTEST = 6  # a shorter value would hide ordinary words
 LONG = 16
+LOOK_SECONDS = 60.0
 
 _SECRET_NAME = re.compile(
     r"(?i)token|secret|passw|api_?key|access_?key|private_?key|credential|auth_json|^kelos_mcp_servers$"
@@ -24,6 +27,34 @@ def known_secrets(env: Mapping[str, str]) -> frozenset[str]:
     if token := _token(env.get(ENV_TOKEN_FILE, "")):
         values.append(token)
     return frozenset(part for value in values for part in (value, *_inside(value)) if len(part.strip()) >= SHORTEST)
+
+
+class Seen:
+    """The secrets of a container's whole life: the token in its file is another one every hour."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._secrets: set[str] = set()
+        self.look()
+        if env.get(ENV_TOKEN_FILE):
+            threading.Thread(target=self._keep_looking, name="tokens", daemon=True).start()
+
+    def add(self, secrets: Iterable[str]) -> None:
+        self._secrets.update(secrets)
+
+    def secrets(self) -> frozenset[str]:
+        """All of them up to now."""
+        self.look()
+        return frozenset(self._secrets)
+
+    def look(self) -> None:
+        """Remember the token that is in the file now."""
+        self.add(known_secrets(self._env))
+
+    def _keep_looking(self) -> None:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            self.look()
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

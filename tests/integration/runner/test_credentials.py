@@ -7,6 +7,7 @@ import pytest
 
 from fakes.git_server import GitServer
 from kelos.api.reasons import Reason
+from kelos.runner.execution.fresh_gh import with_fresh_gh
 from kelos.runner.preparation.helper import as_arguments, helper_settings
 
 
@@ -69,6 +70,36 @@ def test_the_token_is_read_anew_each_time(host, prepared):
     assert "tok-new" == fill(prepared, host.url("team/app"))["password"]
 
 
+@pytest.mark.parametrize(("host", "variable"), [("", "GH_TOKEN"), ("git.example.com", "GH_ENTERPRISE_TOKEN")])
+def test_gh_has_the_token_of_the_moment(pod, host, variable):
+    """It knows the environment only, and that is as old as the container."""
+    pod.give_program("gh", "import os, sys\nprint(os.environ.get(sys.argv[1]), *sys.argv[2:])")
+    pod.give_token("tok-first")
+    stale = {**pod.environment(), variable: "tok-first", **({"GH_HOST": host} if host else {})}
+    env = with_fresh_gh(stale)
+    pod.give_token("tok-second")
+
+    said = subprocess.run(("gh", variable, "a b", "$x"), env=env, capture_output=True, check=True).stdout
+
+    assert b"tok-second a b $x\n" == said
+
+
+def test_gh_without_a_file_is_the_real_one(pod):
+    """Nothing is put in its way."""
+    pod.give_program("gh", "")
+
+    assert pod.environment() == with_fresh_gh(pod.environment())
+
+
+def test_gh_keeps_its_token_when_the_file_is_gone(pod):
+    pod.give_program("gh", "import os\nprint(os.environ['GH_TOKEN'])")
+    pod.give_token("tok-first")
+    env = with_fresh_gh({**pod.environment(), "GH_TOKEN": "tok-first"})
+    (pod.root / "token" / "GITHUB_TOKEN").unlink()
+
+    assert b"tok-first\n" == subprocess.run("gh", env=env, capture_output=True, check=True).stdout
+
+
 def test_without_the_file_the_variable_counts(host, prepared):
     env = {"KELOS_GITHUB_TOKEN_FILE": "", "GITHUB_TOKEN": "tok-env"}
 
@@ -120,6 +151,28 @@ def test_a_missing_token_is_told(host, pod):
 def test_other_transports_have_no_helper(repo):
     """A token in clear over git:// would be everybody's."""
     assert [("credential.helper", "")] == helper_settings(repo)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "git@github.com: Permission denied (publickey).",
+        "Host key verification failed.",
+        "",
+    ],
+)
+@pytest.mark.parametrize("repo", ["git@github.com:acme/shop.git", "ssh://git@github.com/acme/shop"])
+def test_a_repository_that_wants_an_ssh_key_says_what_to_use_instead(pod, repo, said):
+    """No Secret of a Workspace holds one, so a sentence about its Secret would mislead."""
+    if said:
+        pod.give_program("ssh", f"import sys\nsys.exit(print({said!r}, file=sys.stderr) or 255)")
+    else:
+        pod.env["GIT_SSH_COMMAND"] = "no-such-program"
+    pod.give_token("tok-4711")
+
+    message = pod.prepare(KELOS_REPO=repo).outcome.message
+
+    assert "wants an SSH key, and Tasks have none: use its https address and a token in a Secret" in message
 
 
 def answered(settings, **asked):

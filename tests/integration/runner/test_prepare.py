@@ -1,5 +1,6 @@
 """The checkout an agent finds, and what people read when there is none."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -325,6 +326,160 @@ def test_a_repository_that_is_a_link_is_no_checkout(open_host, pod):
     (pod.checkout / ".git").symlink_to(pod.root / "elsewhere")
 
     assert Reason.CLONE_FAILED is pod.prepare(KELOS_REPO=open_host.url("team/app")).outcome.reason
+
+
+class TestPersistent:
+    """What an earlier Task left must neither act on the next one's credentials nor show up in its work."""
+
+    def prepare(self, host, pod, **env):
+        ran = pod.prepare(KELOS_REPO=host.url("team/app"), KELOS_TIDY_DIR=str(pod.root / "workspace"), **env)
+        assert 0 == ran.exit_code, ran.stderr
+        return ran
+
+    def pristine(self, pod):
+        """Nothing to commit, nothing untracked, nothing half done."""
+        return git("status", "--porcelain", "--ignored", cwd=pod.checkout)
+
+    @pytest.mark.parametrize("name", [".gh-config/config.yml", "CLAUDE.md", ".npmrc", "other/.git/config"])
+    def test_nothing_beside_the_checkout_stays(self, open_host, pod, name):
+        """Settings of `gh` and instructions in a folder above are read by the next agent's programs."""
+        self.prepare(open_host, pod)
+        left = pod.root / "workspace" / name
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("x")
+
+        self.prepare(open_host, pod)
+
+        assert ["repo"] == [entry.name for entry in (pod.root / "workspace").iterdir()]
+
+    def test_what_belongs_to_the_file_system_stays(self, open_host, pod):
+        """A fresh disk has it, and it is nobody's to remove."""
+        (pod.root / "workspace" / "lost+found").mkdir()
+
+        self.prepare(open_host, pod)
+
+        assert (pod.root / "workspace" / "lost+found").is_dir()
+
+    @pytest.mark.parametrize("how", ["link", "no git", "git is a link", "head is garbage", "file"])
+    def test_a_checkout_that_is_none_any_more_is_made_anew(self, open_host, pod, how):
+        """One clumsy agent must not end the Workspace for all that follow; nothing elsewhere is touched."""
+        self.prepare(open_host, pod)
+        elsewhere = pod.root / "elsewhere"
+        if how in ("link", "file"):
+            pod.checkout.rename(elsewhere)
+            pod.checkout.symlink_to(elsewhere) if how == "link" else pod.checkout.write_text("x")
+        elif how == "no git":
+            shutil.rmtree(pod.checkout / ".git")
+        elif how == "git is a link":
+            (pod.checkout / ".git").rename(elsewhere)
+            (pod.checkout / ".git").symlink_to(elsewhere)
+        else:
+            (pod.checkout / ".git" / "HEAD").write_text("garbage\n")
+
+        self.prepare(open_host, pod)
+
+        assert ("main", "") == (branch(pod), self.pristine(pod))
+        assert (how in ("link", "file", "git is a link")) == elsewhere.exists()
+
+    def test_changes_that_were_hidden_from_git_go(self, open_host, pod):
+        """The index of an earlier agent may say that a file never changes."""
+        self.prepare(open_host, pod)
+        git("update-index", "--skip-worktree", "README.md", cwd=pod.checkout)
+        (pod.checkout / "README.md").write_text("tampered")
+
+        self.prepare(open_host, pod)
+
+        assert "version 2\n" == (pod.checkout / "README.md").read_text()
+
+    def test_objects_in_place_of_others_go(self, open_host, pod):
+        """With one, the same commit has other files."""
+        self.prepare(open_host, pod)
+        real = head(pod)
+        fake = commit(pod.checkout, "tampered")
+        git("reset", "--quiet", "--hard", real, cwd=pod.checkout)
+        git("replace", real, fake, cwd=pod.checkout)
+        git("pack-refs", "--all", cwd=pod.checkout)
+
+        self.prepare(open_host, pod)
+
+        assert ("version 2\n", "") == (
+            (pod.checkout / "README.md").read_text(),
+            git("for-each-ref", "refs/replace", cwd=pod.checkout),
+        )
+
+    def test_objects_from_elsewhere_are_not_read(self, open_host, pod):
+        self.prepare(open_host, pod)
+        for name in ("alternates", "http-alternates"):
+            (pod.checkout / ".git/objects/info").mkdir(exist_ok=True)
+            (pod.checkout / ".git/objects/info" / name).write_text(f"{pod.root}/elsewhere\n")
+
+        self.prepare(open_host, pod)
+
+        assert [] == list((pod.checkout / ".git/objects/info").glob("*alternates"))
+
+    def test_a_branch_that_another_worktree_had_is_free(self, open_host, work, pod):
+        git("checkout", "--quiet", "-b", "feature", cwd=work)
+        git("push", "--quiet", "origin", "feature", cwd=work)
+        self.prepare(open_host, pod)
+        git("worktree", "add", "--quiet", str(pod.root / "workspace" / "tree"), "feature", cwd=pod.checkout)
+
+        self.prepare(open_host, pod, KELOS_BRANCH="feature")
+
+        assert "feature" == branch(pod)
+
+    @pytest.mark.parametrize("how", ["merge", "rebase", "cherry-pick"])
+    def test_nothing_is_half_done(self, open_host, work, pod, how):
+        """The next agent's git would go on with it."""
+        self.prepare(open_host, pod)
+        git("checkout", "--quiet", "-b", "side", cwd=pod.checkout)
+        side = commit(pod.checkout, "one")
+        git("checkout", "--quiet", "main", cwd=pod.checkout)
+        other = commit(pod.checkout, "other")
+        git("checkout", "--quiet", "--detach", cwd=pod.checkout)
+        words = {"merge": ("merge", side), "rebase": ("rebase", side), "cherry-pick": ("cherry-pick", side)}[how]
+        with pytest.raises(subprocess.CalledProcessError):
+            git(*words, cwd=pod.checkout)
+        git("branch", "--quiet", "--force", "main", f"{other}~1", cwd=pod.checkout)
+
+        self.prepare(open_host, pod, KELOS_BRANCH="next")
+
+        said = git("-c", "status.showUntrackedFiles=all", "status", cwd=pod.checkout)
+        assert ("nothing to commit" in said, "in progress" in said, "unmerged" in said) == (True, False, False)
+
+    def test_files_of_a_branch_without_commits_go(self, open_host, pod):
+        self.prepare(open_host, pod)
+        git("checkout", "--quiet", "--orphan", "new", cwd=pod.checkout)
+        (pod.checkout / "junk").write_text("x")
+
+        self.prepare(open_host, pod)
+
+        assert ("main", "", False) == (branch(pod), self.pristine(pod), (pod.checkout / "junk").exists())
+
+    def test_a_step_that_did_not_push_is_continued_on_its_branch(self, open_host, pod):
+        """That is what the Workspace is kept for."""
+        self.prepare(open_host, pod, KELOS_BRANCH="feature")
+        wanted = commit(pod.checkout, "not pushed")
+
+        self.prepare(open_host, pod, KELOS_BRANCH="feature")
+
+        assert ("feature", wanted) == (branch(pod), head(pod))
+
+    def test_a_new_branch_starts_at_the_ref_not_at_what_was_left(self, open_host, pod):
+        self.prepare(open_host, pod, KELOS_BRANCH="feature")
+        commit(pod.checkout, "not pushed")
+
+        self.prepare(open_host, pod, KELOS_BRANCH="another")
+
+        assert ("another", git("rev-parse", "origin/main", cwd=pod.checkout)) == (branch(pod), head(pod))
+
+    def test_another_repository_of_the_workspace_is_what_is_checked_out(self, open_host, pod):
+        """Somebody changed spec.repo; branches of the one before are not mixed in."""
+        open_host.create("team/other", commits=3)
+        self.prepare(open_host, pod)
+
+        ran = pod.prepare(KELOS_REPO=open_host.url("team/other"), KELOS_TIDY_DIR=str(pod.root / "workspace"))
+
+        assert (0, "version 3\n") == (ran.exit_code, (pod.checkout / "README.md").read_text())
 
 
 def test_without_a_workspace_there_is_nothing_to_clone(pod):

@@ -99,7 +99,7 @@ def test_a_good_workspace_has_no_mistakes():
         ({"repo": "https://x/y\n--z"}, "the address of repo must not contain whitespace or control characters"),
         (
             {"repo": "https://ann:hunter2@host/a/b"},
-            "the address of repo must not hold a password: put it into a Secret and name that in secretRef",
+            "the address of repo must not hold a password or token: put it into a Secret and name that in secretRef",
         ),
         ({"remotes": [{"name": "origin", "url": "https://x"}]}, "remote name 'origin' must not be 'origin'"),
         ({"remotes": [{"name": "-x", "url": "https://x"}]}, "remote name '-x' is not a name git accepts"),

@@ -2,7 +2,7 @@
 
 from kelos.agents.sentences import one_line
 from kelos.runner.git import without_user_info
-from kelos.runner.redaction import known_secrets, redact
+from kelos.runner.redaction import Seen, known_secrets, redact
 
 
 def test_values_of_secret_variables_are_hidden():
@@ -41,6 +41,28 @@ def test_the_token_in_the_file_counts(tmp_path):
     path.write_text("tok-from-file\n")
 
     assert "***" == redact("tok-from-file", known_secrets({"KELOS_GITHUB_TOKEN_FILE": str(path)}))
+
+
+def test_a_token_that_was_renewed_meanwhile_counts_as_the_old_one_does(tmp_path):
+    """The agent may have printed either."""
+    path = tmp_path / "token"
+    path.write_text("tok-of-the-first-hour")
+    seen = Seen({"KELOS_GITHUB_TOKEN_FILE": str(path)})
+    path.write_text("tok-of-the-last-hour")
+
+    assert "*** ***" == redact("tok-of-the-first-hour tok-of-the-last-hour", seen.secrets())
+
+
+def test_tokens_between_the_first_and_the_last_are_seen(tmp_path):
+    """Long runs have many."""
+    path = tmp_path / "token"
+    path.write_text("tok-of-the-first-hour")
+    seen = Seen({"KELOS_GITHUB_TOKEN_FILE": str(path)})
+    path.write_text("tok-of-the-second-hour")
+    seen.look()
+    path.write_text("tok-of-the-last-hour")
+
+    assert "***" == redact("tok-of-the-second-hour", seen.secrets())
 
 
 def test_a_password_in_an_address_is_hidden_whole():

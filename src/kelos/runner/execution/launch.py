@@ -13,13 +13,14 @@ from kelos.api.outcome import Outcome
 from kelos.api.reasons import Reason
 from kelos.errors import UserError
 from kelos.runner.execution.agent_run import Because, Clock, Ended, Inbox, run_agent, run_setup
+from kelos.runner.execution.fresh_gh import with_fresh_gh
 from kelos.runner.execution.git_facts import add_remote_facts, read_local_facts
 from kelos.runner.execution.judgement import judge
 from kelos.runner.execution.processes import adopt_orphans, end_descendants
 from kelos.runner.execution.request import CONSUMED, LaunchRequest, read_request
 from kelos.runner.failure import Failure
 from kelos.runner.files import copy, write_config
-from kelos.runner.redaction import known_secrets, redact
+from kelos.runner.redaction import Seen, redact
 from kelos.runner.report import failed, note, without_secrets, write_block, write_document
 
 NOT_FOUND = 127
@@ -27,22 +28,23 @@ NOT_FOUND = 127
 
 def launch(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run the agent and return the container's exit code."""
-    inbox, secrets = Inbox(), known_secrets(env)
+    inbox, seen = Inbox(), Seen(env)
     inbox.listen_to_signals()
     adopt_orphans()
     log = env.get(names.ENV_TERMINATION_LOG, "")
     try:
         request = read_request(env, arguments)
-        secrets |= request.secrets
+        request = replace(request, env=with_fresh_gh(request.env))
+        seen.add(request.secrets)
 
         def tell(outcome: Outcome) -> None:
-            write_document(without_secrets(outcome, secrets), log)
+            write_document(without_secrets(outcome, seen.secrets()), log)
 
-        outcome = without_secrets(_run(request, inbox, tell), secrets)
+        outcome = without_secrets(_run(request, inbox, tell), seen.secrets())
         write_block(outcome)
     except Failure as failure:
-        note(redact(str(failure), secrets))
-        outcome = without_secrets(failed(failure), secrets)
+        note(redact(str(failure), seen.secrets()))
+        outcome = without_secrets(failed(failure), seen.secrets())
     write_document(outcome, log)
     return outcome.exit_code or 0
 

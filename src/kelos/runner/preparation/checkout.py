@@ -23,8 +23,16 @@ SUBMODULE = "160000 "  # how git lists one
 LOCAL_SECONDS = 600.0
 # A transfer that stands still for two minutes is over.
 STALLED = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=120")
-# What makes git run programs or read elsewhere. An earlier agent may have written it; all we need is made anew.
-POWERS = ("config", "config.worktree", "commondir", "hooks", "info", "modules")
+# What makes git run programs, read elsewhere, hide changes or be in the middle of something. An earlier agent may have
+# written it; all we need is made anew.
+POWERS = (
+    *("config", "config.worktree", "commondir", "hooks", "info", "modules", "worktrees", "index", "HEAD"),
+    *("objects/info/alternates", "objects/info/http-alternates", "refs/replace"),
+)
+HALF_DONE = (
+    *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "BISECT_START"),
+    *("rebase-merge", "rebase-apply", "sequencer"),
+)
 LOCKS = ("index.lock", "HEAD.lock", "config.lock", "shallow.lock", "packed-refs.lock")
 
 
@@ -36,7 +44,7 @@ def check_out(request: PrepareRequest) -> None:
     listing = checkout.ask_origin()
     choice = checkout.choose(listing)
     checkout.fetch(choice, is_new=is_new)
-    checkout.start_at(choice, listing)
+    checkout.start_at(choice, listing, is_new=is_new)
     if request.branch:
         checkout.switch_to(request.branch, listing)
     checkout.complete()
@@ -60,11 +68,11 @@ class Checkout:
             )
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not is_new:
-            for name in (*LOCKS, *POWERS):  # locks are of a run that was killed; nobody else works here
+            for name in (*LOCKS, *POWERS, *HALF_DONE):  # locks are of a run that was killed; nobody else works here
                 remove(inside / name)
         self._result(git("init", "--quiet", "--", self._folder, seconds=LOCAL_SECONDS), "making the checkout")
         if not is_new:
-            self._forget_submodules()
+            self._forget_replacements()
         return is_new
 
     def configure(self) -> None:
@@ -105,7 +113,7 @@ class Checkout:
             raise Failure(Reason.CLONE_FAILED, self._no_ref())
         self._result(result, "fetching")
 
-    def start_at(self, choice: Choice, listing: Listing) -> None:
+    def start_at(self, choice: Choice, listing: Listing, *, is_new: bool) -> None:
         """Check the ref out. What an earlier Task left uncommitted goes; ignored files, such as caches, stay."""
         if listing.has_branch(listing.default_branch):
             self._git("remote", "set-head", "origin", listing.default_branch)
@@ -113,8 +121,10 @@ class Checkout:
             return
         if self._git("rev-parse", "--quiet", "--verify", f"{choice.revision}^{{commit}}").code != 0:
             raise Failure(Reason.CLONE_FAILED, self._no_ref())
-        if self._has("HEAD"):
+        if not is_new:
+            self._must("update-ref", "--no-deref", "HEAD", f"{choice.revision}^{{commit}}")
             self._must("reset", "--quiet", "--hard")
+            self._forget_submodules()
             self._must("clean", "--quiet", "-ffd")
         if choice.kind is RefKind.BRANCH:
             self._follow_origin(choice.name)
@@ -150,6 +160,12 @@ class Checkout:
             self._must("lfs", "install", "--local", "--skip-repo")
             self._result(self._git("lfs", "pull", seconds=FETCH_SECONDS), "fetching large files")
 
+    def _forget_replacements(self) -> None:
+        """Objects in place of others would make the checkout look like what origin never had."""
+        listed = self._git("for-each-ref", "--format=delete %(refname)", "refs/replace")
+        if listed.is_good and listed.out:
+            self._result(self._git("update-ref", "--stdin", text=listed.out), "git update-ref")
+
     def _forget_submodules(self) -> None:
         """Empty their folders: each has a configuration of its own, which an earlier agent may have written."""
         root = Path(os.path.realpath(self._folder))
@@ -182,8 +198,8 @@ class Checkout:
         if not result.is_good:
             raise complaint(result, self._request.shown_repo, doing, secret=self._request.secret)
 
-    def _git(self, *arguments: str, seconds: float = LOCAL_SECONDS) -> Result:
-        return git(*STALLED, *arguments, cwd=os.path.abspath(self._folder), seconds=seconds)
+    def _git(self, *arguments: str, seconds: float = LOCAL_SECONDS, text: str = "") -> Result:
+        return git(*STALLED, *arguments, cwd=os.path.abspath(self._folder), seconds=seconds, text=text)
 
     def _no_ref(self) -> str:
         request = self._request

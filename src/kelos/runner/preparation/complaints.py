@@ -12,6 +12,7 @@ _REFUSED = re.compile(
     r"(?i)authentication failed|could not read (?:username|password)|terminal prompts disabled|invalid credentials"
     r"|requested url returned error: (?:401|403)|permission denied \(|host key verification failed"
 )
+_NO_KEY = re.compile(r"(?i)permission denied \(|host key verification failed|cannot run ssh|unable to fork")
 _MISSING = re.compile(r"(?i)repository .*not found|requested url returned error: 404|does not appear to be a git repo")
 _UNREACHABLE = re.compile(
     r"(?i)could not resolve host|connection (?:refused|reset|timed out)|failed to connect|couldn't connect"
@@ -22,7 +23,9 @@ _UNREACHABLE = re.compile(
 def complaint(result: Result, repo: str, doing: str, *, secret: str) -> Failure:
     """A sentence that names the repository and what to do; `secret` is the one that its credentials come from."""
     said = result.err
-    if _REFUSED.search(said):
+    if not repo.startswith("http") and _NO_KEY.search(said):
+        words = f"'{repo}' wants an SSH key, and Tasks have none: use its https address and a token in a Secret"
+    elif _REFUSED.search(said):
         words = f"'{repo}' refused the credentials: check {secret}"
     elif _MISSING.search(said):
         words = f"'{repo}' was not found: check the Workspace's repo, and that its secretRef gives access"

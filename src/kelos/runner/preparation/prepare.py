@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from kelos.api import names
 from kelos.api.reasons import Reason
 from kelos.runner.failure import Failure
 from kelos.runner.preparation.checkout import check_out
 from kelos.runner.preparation.inputs import place_files, place_plugins
+from kelos.runner.preparation.leftovers import mark, tidy
 from kelos.runner.preparation.request import PrepareRequest, read_request
 from kelos.runner.preparation.skills import install_skills
 from kelos.runner.redaction import known_secrets, redact
@@ -41,7 +43,11 @@ def _prepare(request: PrepareRequest) -> None:
     if request.repo:
         wanted = f" at '{request.ref}'" if request.ref else ""
         note(f"checking out '{request.shown_repo}'{wanted}")
+        if request.tidy_dir:
+            tidy(Path(request.tidy_dir), Path(request.directory), request.repo)
         check_out(request)
+        if request.tidy_dir:
+            mark(Path(request.directory), request.repo)
         if request.inputs_dir and (count := place_files(request.inputs_dir, request.directory)):
             note(f"wrote {count} workspace files")
     if request.plugin_dir and request.inputs_dir and (count := place_plugins(request.inputs_dir, request.plugin_dir)):

@@ -50,6 +50,8 @@ class PrepareRequest:
     """Which Secret to look at when the repository refuses the token, as messages name it."""
     inputs_dir: str
     plugin_dir: str
+    tidy_dir: str
+    """The volume of a persistent Workspace; empty when nobody was there before."""
     skills: tuple[SkillSource, ...]
 
     @property
@@ -85,6 +87,7 @@ def read_request(env: Mapping[str, str]) -> PrepareRequest:
         secret=_secret(env),
         inputs_dir=env.get(names.ENV_INPUTS_DIR, ""),
         plugin_dir=env.get(names.ENV_PLUGIN_DIR, ""),
+        tidy_dir=env.get(names.ENV_TIDY_DIR, ""),
         skills=tuple(_skill(entry) for entry in _list(env, names.ENV_SKILLS)),
     )
 
