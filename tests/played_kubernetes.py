@@ -53,9 +53,9 @@ class PlayedKubernetes:
             await self._pod(pod)
         running = [p for p in (await self.cluster.list(POD, None)).items if _phase(p) == "Running"]
         self.at_once = max(self.at_once, len(running))
-        for lock in {p["metadata"]["labels"].get("kelos.dev/branch-lock") for p in running} - {None}:
-            holders = {p["metadata"]["labels"]["kelos.dev/task-uid"] for p in running if _lock(p) == lock}
-            assert len(holders) == 1, f"Tasks {holders} work on one branch at once"
+        for lock in {lock for p in running for lock in _locks(p)}:
+            holders = {p["metadata"]["labels"]["kelos.dev/task-uid"] for p in running if lock in _locks(p)}
+            assert len(holders) == 1, f"Tasks {holders} work at once with lock {lock}"
 
     async def _job(self, job: Manifest) -> None:
         meta, spec = job["metadata"], job["spec"]
@@ -192,8 +192,9 @@ def _phase(pod: Manifest) -> str:
     return str((pod.get("status") or {}).get("phase") or "")
 
 
-def _lock(pod: Manifest) -> str:
-    return str(pod["metadata"]["labels"].get("kelos.dev/branch-lock", ""))
+def _locks(pod: Manifest) -> set[str]:
+    labels = pod["metadata"]["labels"]
+    return {labels[name] for name in ("kelos.dev/branch-lock", "kelos.dev/workspace-lock") if name in labels}
 
 
 def _verdict(job: Manifest, pod: Manifest) -> str:

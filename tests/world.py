@@ -11,7 +11,10 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import app_keys
+from fakes.github_app import GitHub
 from kelos.api.kinds import CRD, JOB, LEASE, NAMESPACE, POD, SECRET, TASK, Kind, Manifest
+from kelos.clients.token_desk import TokenDesk
 from kelos.controllers.task import TaskController
 from kelos.controllers.task_caches import Key
 from kelos.errors import ClusterError, Conflict, NotFound
@@ -81,6 +84,12 @@ class Process:
             now=world.now,
             monotonic=lambda: world.now().timestamp(),
             log=SilentLog(),
+            tokens=TokenDesk(
+                app_keys.client(world.github),
+                now=world.now,
+                monotonic=lambda: world.now().timestamp(),
+                chance=lambda: 1.0,
+            ),
         )
         self._watching = [asyncio.ensure_future(cache.run()) for cache in self.controller.caches]
 
@@ -118,6 +127,7 @@ class World:
         self._plane = open_plane(Store())
         self.cluster = LocalCluster(self._plane)
         self.kubernetes = PlayedKubernetes(self.cluster, self.now)
+        self.github = GitHub(app_keys.app(), now=lambda: self.now().timestamp())
         self.processes: list[Process] = []
         self.jobs_created = 0
 

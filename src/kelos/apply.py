@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from hashlib import sha256
-from typing import assert_never
+from typing import Protocol, assert_never
 
-from kelos.api.kinds import EVENT, Manifest
-from kelos.api.names import FIELD_MANAGER
+from kelos.api.kinds import EVENT, SECRET, Kind, Manifest
+from kelos.api.names import ANNOTATION_TOKEN_EXPIRES, FIELD_MANAGER, KEY_GITHUB_TOKEN
+from kelos.clients.github_app import Grant, Token
 from kelos.cluster.protocol import Cluster
-from kelos.errors import AlreadyExists, ClusterError, Forbidden, Invalid, KelosError, NotFound
-from kelos.plan import Create, Delete, DropFinalizer, Patch, Plan, Replace, SetStatus, Step, Tell
+from kelos.errors import AlreadyExists, ClusterError, Forbidden, Invalid, KelosError, NotFound, TokenUnavailable
+from kelos.plan import Create, Delete, DropFinalizer, Mint, Patch, Plan, Replace, SetStatus, Step, Tell
+
+
+class Tokens(Protocol):
+    """GitHub, as far as it exchanges an App's key for tokens. `app` is the Secret that holds the key."""
+
+    async def mint(self, app: Manifest, grant: Grant) -> Token: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Systems:
-    """The real systems that steps act on.
+    """The real systems that steps act on; without `tokens` nothing may be minted.
 
     `warn` hears of what was lost without harm, `learn` of each object whose status was written, as it is now.
     """
@@ -26,14 +34,16 @@ class Systems:
     now: Callable[[], datetime]
     warn: Callable[[str], object] = lambda _: None
     learn: Callable[[Manifest], object] = lambda _: None
+    tokens: Tokens | None = None
 
 
 class Taken(KelosError):
     """A child cannot be made: somebody else's object has its name."""
 
-    def __init__(self, step: Create) -> None:
-        super().__init__(f"{step.kind} '{step.manifest['metadata']['name']}' exists and belongs to somebody else")
-        self.step = step
+    def __init__(self, kind: Kind, name: str) -> None:
+        super().__init__(f"{kind} '{name}' exists and belongs to somebody else")
+        self.kind = kind
+        self.name = name
 
 
 class Refused(KelosError):
@@ -46,7 +56,10 @@ class Refused(KelosError):
 
 
 async def apply(plan: Plan, systems: Systems) -> None:
-    """Do the steps in order; the first error ends the pass, to be tried again. A Create may raise Refused or Taken."""
+    """Do the steps in order; the first error ends the pass, to be tried again.
+
+    A Create may raise Refused or Taken, a Mint Taken or TokenUnavailable.
+    """
     for step in plan.steps:
         await _do(step, systems)
 
@@ -71,6 +84,8 @@ async def _do(step: Step, systems: Systems) -> None:
             systems.learn(done)
         case DropFinalizer():
             await _drop_finalizer(step, cluster)
+        case Mint():
+            await _mint(step, systems)
         case Tell():
             await _tell(step, systems)
         case _:
@@ -84,9 +99,36 @@ async def _create(step: Create, cluster: Cluster) -> None:
         meta = step.manifest["metadata"]
         there = await cluster.get(step.kind, meta.get("namespace"), meta["name"])
         if _controller(there) != _controller(step.manifest):
-            raise Taken(step) from None
+            raise Taken(step.kind, meta["name"]) from None
     except (Invalid, Forbidden) as answer:
         raise Refused(step, answer) from answer
+
+
+async def _mint(step: Mint, systems: Systems) -> None:
+    """Look first whose the Secret is: a token that cannot be kept is not asked for."""
+    cluster, meta = systems.cluster, step.secret["metadata"]
+    try:
+        there: Manifest | None = await cluster.get(SECRET, step.namespace, meta["name"])
+    except NotFound:
+        there = None
+    if there is not None and _controller(there) != _controller(step.secret):
+        raise Taken(SECRET, meta["name"])
+    if systems.tokens is None:
+        raise TokenUnavailable("This controller has no way to GitHub; use a token", retry_in_seconds=600.0)
+    try:
+        app = await cluster.get(SECRET, step.namespace, step.app_secret)
+    except NotFound:
+        text = f"Secret '{step.app_secret}' with the GitHub App's key does not exist; create it"
+        raise TokenUnavailable(text, retry_in_seconds=30.0) from None
+    token = await systems.tokens.mint(app, Grant(api_url=step.api_url, repository=step.repository))
+    annotations = {**meta["annotations"], ANNOTATION_TOKEN_EXPIRES: _moment(token.expires_at)}
+    data = {"data": {KEY_GITHUB_TOKEN: b64encode(token.text.encode()).decode()}}
+    if there is None:
+        await cluster.create(SECRET, {**step.secret, "metadata": {**meta, "annotations": annotations}, **data})
+        return
+    seen = {key: there["metadata"][key] for key in ("uid", "resourceVersion")}
+    body = {"metadata": {**seen, "annotations": annotations}, **data}
+    await cluster.patch(SECRET, step.namespace, meta["name"], body, field_manager=FIELD_MANAGER)
 
 
 async def _drop_finalizer(step: DropFinalizer, cluster: Cluster) -> None:
@@ -114,7 +156,7 @@ async def _tell(step: Tell, systems: Systems) -> None:
 
 
 def _event(step: Tell, now: datetime) -> Manifest:
-    moment = now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = _moment(now)
     digest = sha256(f"{step.uid}\n{step.reason}\n{step.message}".encode()).hexdigest()[:16]
     return {
         "apiVersion": EVENT.api_version,
@@ -136,6 +178,10 @@ def _event(step: Tell, now: datetime) -> Manifest:
         "lastTimestamp": moment,
         "count": 1,
     }
+
+
+def _moment(time: datetime) -> str:
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _controller(manifest: Manifest) -> str:

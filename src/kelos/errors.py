@@ -13,7 +13,8 @@ KelosError
 │   ├── TooManyRequests 429: `retry_after_seconds`
 │   └── Unavailable     5xx, refused, reset, timed out
 └── RemoteError         a system that is not the cluster
-    └── RateLimited     `retry_at`
+    ├── RateLimited     `retry_at`
+    └── TokenUnavailable   GitHub gave no token: `retry_in_seconds`
 """
 
 from __future__ import annotations
@@ -96,6 +97,14 @@ class RateLimited(RemoteError):
     def __init__(self, message: str, *, retry_at: datetime) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+
+
+class TokenUnavailable(RemoteError):
+    """No installation token can be had; asking again makes sense in `retry_in_seconds`."""
+
+    def __init__(self, message: str, *, retry_in_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_in_seconds = retry_in_seconds
 
 
 UNDECLARED = "field not declared in schema"

@@ -73,6 +73,21 @@ class DropFinalizer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mint:
+    """Exchange a GitHub App's key for a token of one repository and keep it in a Secret of ours.
+
+    `secret` is that Secret without the token: it is made, or brought up to date when it is ours already.
+    `app_secret` names the Secret with the App's key; `repository` has no owner, as GitHub wants it.
+    """
+
+    secret: Manifest
+    app_secret: str
+    namespace: str
+    api_url: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
     """An Event on an object. A repeated one (same object, reason and message) is told once."""
 
@@ -85,7 +100,7 @@ class Tell:
     message: str
 
 
-Step = Create | Replace | Patch | Delete | SetStatus | DropFinalizer | Tell
+Step = Create | Replace | Patch | Delete | SetStatus | DropFinalizer | Mint | Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

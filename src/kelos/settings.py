@@ -34,6 +34,10 @@ class Settings:
     """The Job's deadline lies this far behind the runner's own, as a backstop."""
     workspace_size_limit: str = "10Gi"
     plugins_size_limit: str = "2Gi"
+    persistent_size: str = "10Gi"
+    """Storage asked for when the claim of a persistent Workspace is made."""
+    persistent_storage_class: str | None = None
+    """Its storage class; the cluster's default when None."""
     prepare_requests: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "64Mi"})
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -11,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+import app_keys
+from fakes.github_app import GitHub
 from kelos.api.kinds import CONFIG_MAP, JOB, LEASE, POD, SECRET, TASK, Kind, Manifest
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
+from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.access import Source, select
 from kelos.cluster.client import HttpCluster, connect
 from kelos.controllers.task import TaskController
@@ -73,6 +77,7 @@ class TaskCluster:
     namespace: str
     node: FakeNode
     served: set[str] = field(default_factory=set)
+    github: GitHub = field(default_factory=lambda: GitHub(app_keys.app()))
 
     async def create(self, kind: Kind, manifest: Manifest) -> Manifest:
         meta = {**manifest["metadata"], "namespace": self.namespace}
@@ -80,7 +85,7 @@ class TaskCluster:
 
     async def wait(self, name: str, is_there: Callable[[Manifest], bool]) -> Manifest:
         """The Task's status once it is as wanted."""
-        return await self._until(f"Task '{name}'", lambda: self._status(name), is_there)
+        return await self.until(f"Task '{name}'", lambda: self._status(name), is_there)
 
     async def ended(self, name: str = "fix-bug") -> Manifest:
         return await self.wait(name, lambda status: status.get("phase") in ("Succeeded", "Failed"))
@@ -91,7 +96,12 @@ class TaskCluster:
     async def none_left(self, *kinds: Kind) -> None:
         """Wait until nothing that we made is left."""
         for kind in kinds:
-            await self._until(f"no {kind}", lambda kind=kind: self._ours(kind), lambda found: not found)
+            await self.until(f"no {kind}", lambda kind=kind: self._ours(kind), lambda found: not found)
+
+    async def token(self, name: str = "fix-bug") -> str:
+        """What the Task's own token Secret holds."""
+        secret = await self.cluster.get(SECRET, self.namespace, f"{name}-github-token")
+        return base64.b64decode(secret["data"]["GITHUB_TOKEN"]).decode()
 
     async def _status(self, name: str) -> Manifest:
         status: Manifest = (await self.cluster.get(TASK, self.namespace, name)).get("status") or {}
@@ -101,7 +111,7 @@ class TaskCluster:
         page = await self.cluster.list(kind, self.namespace)
         return [m for m in page.items if kind is TASK or "kelos.dev/managed-by" in (m["metadata"].get("labels") or {})]
 
-    async def _until(self, what: str, look: Callable[[], Coroutine[Any, Any, Any]], is_there: Any) -> Any:
+    async def until(self, what: str, look: Callable[[], Coroutine[Any, Any, Any]], is_there: Any) -> Any:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not is_there(found := await look()):
             if time.monotonic() > deadline:
@@ -162,6 +172,12 @@ async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
             monotonic=time.monotonic,
             log=Silent(),
             namespace=server.namespace,
+            tokens=TokenDesk(
+                app_keys.client(running.github),
+                now=lambda: datetime.now(timezone.utc),
+                monotonic=time.monotonic,
+                chance=lambda: 0.0,
+            ),
         )
         loops = [running.run_pods(), controller.run()]
         if server.name == "local":

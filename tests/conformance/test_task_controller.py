@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
+import app_keys
 import make
-from kelos.api.kinds import EVENT, JOB, LEASE, POD, SECRET, TASK, WORKSPACE
+from kelos.api.kinds import EVENT, JOB, LEASE, POD, PVC, SECRET, TASK, WORKSPACE
 
 from .servers import Server
 from .task_cluster import task_cluster
@@ -145,6 +148,61 @@ async def test_a_missing_secret_wakes_its_task_when_it_appears(server: Server) -
         await tasks.create(SECRET, make.secret_manifest())
 
         assert "Succeeded" == (await tasks.ended())["phase"]
+
+
+async def test_a_github_apps_token_is_minted_kept_and_renewed(server: Server) -> None:
+    """With the rights of the controller's role and no others; the Job's volume names the Task's own Secret."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(SECRET, app_keys.app_secret())
+        await tasks.create(WORKSPACE, make.workspace_manifest(secretRef={"name": "app"}))
+        await tasks.create(TASK, make.task_manifest(prompt="hang", workspaceRef={"name": "repo"}))
+        await tasks.running()
+        assert tasks.github.is_open(await tasks.token(), "shop")
+        first = await tasks.token()
+        soon = (datetime.now(timezone.utc) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        spent = {"kelos.dev/token-expires-at": soon, "kelos.dev/token-minted-at": "2026-02-07T09:00:00Z"}
+
+        body = {"metadata": {"annotations": spent}}
+        await tasks.cluster.patch(SECRET, tasks.namespace, "fix-bug-github-token", body)
+        await tasks.cluster.patch(TASK, tasks.namespace, "fix-bug", {"metadata": {"annotations": {"look": "again"}}})
+
+        await tasks.until("another token", tasks.token, lambda token: token != first)
+        assert tasks.github.is_open(await tasks.token(), "shop")
+
+
+async def test_a_broken_app_is_told_and_its_secret_wakes_the_task(server: Server) -> None:
+    async with task_cluster(server) as tasks:
+        await tasks.create(SECRET, app_keys.app_secret(privateKey="broken"))
+        await tasks.create(WORKSPACE, make.workspace_manifest(secretRef={"name": "app"}))
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", workspaceRef={"name": "repo"}))
+        status = await tasks.wait("fix-bug", lambda status: "reason" in status)
+        assert ("Waiting", "TokenUnavailable") == (status["phase"], status["reason"])
+
+        body = {"stringData": {"privateKey": app_keys.pem()}}
+        await tasks.cluster.patch(SECRET, tasks.namespace, "app", body)
+
+        assert "Succeeded" == (await tasks.ended())["phase"]
+
+
+async def test_a_persistent_workspace_has_one_claim_and_one_task_at_a_time(server: Server) -> None:
+    async with task_cluster(server) as tasks:
+        made = await tasks.create(WORKSPACE, make.workspace_manifest(persistent=True))
+        await tasks.create(TASK, make.task_manifest("first", prompt="hang", workspaceRef={"name": "repo"}))
+        await tasks.running("first")
+        await tasks.create(TASK, make.task_manifest("second", prompt="succeed", workspaceRef={"name": "repo"}))
+        held = await tasks.wait("second", lambda status: "reason" in status)
+        body = {"metadata": {"annotations": {"kelos.dev/cancel-requested": "{}"}}}
+
+        await tasks.cluster.patch(TASK, tasks.namespace, "first", body)
+
+        assert ("ConcurrencyLimit", True) == (held["reason"], "'first'" in held["message"])
+        assert "Succeeded" == (await tasks.ended("second"))["phase"]
+        await tasks.none_left(LEASE)
+        (claim,) = (await tasks.cluster.list(PVC, tasks.namespace)).items
+        assert ("repo", made["metadata"]["uid"]) == (
+            claim["metadata"]["name"],
+            claim["metadata"]["ownerReferences"][0]["uid"],
+        )
 
 
 async def test_a_long_name_with_dots_runs(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import threading
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
+
+from fakes.github_app import GitHub
 
 QUIET = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -39,6 +42,7 @@ class GitServer:
     """Serves every bare repository below `root`. `logins` are the user names and passwords that were sent.
 
     `tell` hears of every request: its path, and "none", "right" or "wrong" for what it says in `Authorization`.
+    With `github` it is an enterprise GitHub: its API is below `/api/v3`, and its tokens open repositories.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class GitServer:
         moved_to: str = "",
         address: tuple[str, int] = ("127.0.0.1", 0),
         tell: Callable[[str, str], None] = lambda path, login: None,
+        github: GitHub | None = None,
     ) -> None:
         self.root = root
         self.password = password
@@ -57,6 +62,7 @@ class GitServer:
         self.moved_to = moved_to
         self.address = address
         self.tell = tell
+        self.github = github
         self.logins: list[tuple[str, str]] = []
         root.mkdir(parents=True, exist_ok=True)
 
@@ -112,11 +118,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def log_message(self, *_: object) -> None:
         return
 
     def _answer(self) -> None:
         body = self._body()
+        if self.site.github is not None and self.path.startswith("/api/v3/"):
+            self._answer_api(self.site.github, body)
+            return
         if self.site.moved_to:
             self.send_response(302)
             self.send_header("Location", self.site.moved_to + self.path)
@@ -141,6 +153,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _answer_api(self, github: GitHub, body: bytes) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = github.answer(self.command, self.path, headers, body)
+        content = json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
             parts = []
@@ -158,7 +180,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.site.logins.append((user, password))
             if password == self.site.password and user == self.site.user:
                 return True
-        return not self.site.password
+            if self.site.github is not None:
+                return user == self.site.user and self.site.github.is_open(password, _repository(self.path))
+        return not self.site.password and self.site.github is None
 
     def _environment(self) -> dict[str, str]:
         parts = urlsplit(self.path)
@@ -176,3 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
             if value := self.headers.get(header):
                 found[name] = value
         return {**os.environ, **QUIET, **found}
+
+
+def _repository(path: str) -> str:
+    """`shop` of `/acme/shop.git/info/refs`."""
+    return path.partition(".git")[0].rpartition("/")[2]

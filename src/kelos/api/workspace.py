@@ -44,9 +44,12 @@ class WorkspaceSpec(Model):
 
     repo: str = Field(max_length=2048, json_schema_extra=_STARTS_RIGHT, description="Repository to clone.")
     ref: str | None = Field(
-        default=None, description="Branch, tag or full commit to start from; the remote's default branch when unset."
+        default=None, description="Branch, tag or commit to start from; the remote's default branch when unset."
     )
-    secret_ref: SecretReference | None = Field(default=None, description="Secret with GITHUB_TOKEN.")
+    secret_ref: SecretReference | None = Field(
+        default=None,
+        description="Secret with GITHUB_TOKEN, or with appID, installationID and privateKey of a GitHub App.",
+    )
     remotes: tuple[Remote, ...] = Field(
         default=(),
         max_length=64,
@@ -61,7 +64,7 @@ class WorkspaceSpec(Model):
         default=None, description="Accepted for manifests that have it; reads are cached without a proxy here."
     )
     persistent: Flag = Field(
-        default=False, description="Keep the checkout between Tasks, which then run one at a time."
+        default=False, description="Keep the checkout on a volume between Tasks, which then run one at a time."
     )
     submodules: Flag = Field(default=False, description="Check out submodules too.")
     lfs: Flag = Field(default=False, description="Fetch Git LFS files too.")

@@ -24,6 +24,8 @@ def command() -> None:
     type=click.Choice(["Always", "IfNotPresent", "Never"]),
     help="When nodes fetch these images (default: as Kubernetes decides by the tag).",
 )
+@click.option("--persistent-size", metavar="QUANTITY", help="Storage of a persistent Workspace (default 10Gi).")
+@click.option("--persistent-storage-class", metavar="NAME", help="Its storage class (default: the cluster's).")
 @click.option("--health-port", type=click.IntRange(1, 65535), metavar="PORT", help="Serve /healthz, /readyz, /metrics.")
 @click.option(
     "--log-level",
@@ -41,6 +43,8 @@ def controller(
     images: tuple[str, ...],
     runner_image: str | None,
     image_pull_policy: str | None,
+    persistent_size: str | None,
+    persistent_storage_class: str | None,
     health_port: int | None,
     log_level: str,
 ) -> None:
@@ -57,6 +61,8 @@ def controller(
         agent_images={**default_images(), **dict(_pairs(images))},
         runner_image=runner_image or defaults.runner_image,
         image_pull_policy=image_pull_policy,
+        persistent_size=persistent_size or defaults.persistent_size,
+        persistent_storage_class=persistent_storage_class,
     )
 
     async def run() -> None:

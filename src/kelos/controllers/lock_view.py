@@ -14,7 +14,7 @@ from kelos.controllers.reading import find, is_finished, list_all
 from kelos.controllers.task_caches import TaskCaches, age_of, place_of
 from kelos.errors import UserError
 from kelos.tasks.evidence.facts import read_pod
-from kelos.tasks.locks import LABELS, wanted_locks
+from kelos.tasks.held.locks import LABELS, wanted_locks
 from kelos.tasks.status import timestamp
 from kelos.tasks.view import Lock, TaskView
 

@@ -8,21 +8,23 @@ from datetime import datetime
 
 from kelos.api.names import ANNOTATION_LEASE
 from kelos.api.task import Task
-from kelos.apply import Refused, Systems, Taken, apply
+from kelos.apply import Refused, Systems, Taken, Tokens, apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Meter, Queue
-from kelos.controllers.branch_view import BranchReader
+from kelos.controllers.lock_view import LockReader
 from kelos.controllers.loop import WORKERS, Log, Loop
 from kelos.controllers.secret_watch import SecretWatches
+from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import Key, build_caches, key_of, owner_keys, subscribe
 from kelos.controllers.task_view import Observer
 from kelos.controllers.warnings import Warnings
-from kelos.errors import UserError
+from kelos.errors import TokenUnavailable, UserError
 from kelos.plan import Plan
 from kelos.settings import Settings
-from kelos.tasks.blockers import missing_secrets
+from kelos.tasks.blockers import awaited_secrets
+from kelos.tasks.held.token import plan_renewal_failed
 from kelos.tasks.plan import plan, plan_orphans, plan_unreadable
-from kelos.tasks.start import plan_refusal, plan_taken
+from kelos.tasks.start import plan_no_token, plan_refusal, plan_taken
 from kelos.tasks.view import TaskView
 
 RESYNC_SECONDS = 600.0
@@ -68,6 +70,7 @@ class TaskController:
         log: Log,
         namespace: str | None = None,
         meter: Meter | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         self.caches = build_caches(cluster, namespace)
         self.queue: Queue[Key] = Queue(meter=meter)
@@ -75,13 +78,15 @@ class TaskController:
         self._observer = Observer(
             cluster=cluster,
             caches=self.caches,
-            branches=BranchReader(cluster=cluster, caches=self.caches),
+            start=StartReader(cluster=cluster, locks=LockReader(cluster=cluster, caches=self.caches)),
             settings=settings,
             now=now,
             silence=self._leases.silence,
             warnings=Warnings(cluster, monotonic),
         )
-        self._systems = Systems(cluster=cluster, now=now, warn=log.warning, learn=self.caches.tasks.learn)
+        self._systems = Systems(
+            cluster=cluster, now=now, warn=log.warning, learn=self.caches.tasks.learn, tokens=tokens
+        )
         self._loop = Loop("task", self.queue, self.reconcile, log)
         self._missing = SecretWatches(cluster, self.queue.add)
         subscribe(self.caches, self.queue.add)
@@ -150,7 +155,7 @@ class TaskController:
             decided = plan_orphans(self._observer.orphans(*key))
             await apply(decided, self._systems)
             return decided.again_in_seconds
-        self._missing.expect(key, missing_secrets(view))
+        self._missing.expect(key, awaited_secrets(view))
         return await self._carry_out(plan(view), view)
 
     async def _carry_out(self, decided: Plan, view: TaskView) -> float | None:
@@ -160,6 +165,9 @@ class TaskController:
             decided = plan_refusal(view, refused.step.kind, refused.answer)
             await apply(decided, self._systems)
         except Taken as taken:
-            decided = plan_taken(view, taken.step.kind, taken.step.manifest["metadata"]["name"])
+            decided = plan_taken(view, taken.kind, taken.name)
+            await apply(decided, self._systems)
+        except TokenUnavailable as why:
+            decided = plan_renewal_failed(view, decided, why) if view.owns_job else plan_no_token(view, why)
             await apply(decided, self._systems)
         return decided.again_in_seconds

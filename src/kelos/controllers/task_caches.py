@@ -12,6 +12,9 @@ from kelos.cluster.protocol import Cluster
 from kelos.cluster.store import Slim
 from kelos.cluster.watch import Cache
 from kelos.controllers.reading import is_finished
+from kelos.tasks.held.locks import ANNOTATIONS, LABELS
+from kelos.tasks.status import WORKSPACE_FREE, has_condition
+from kelos.tasks.view import Scope
 
 Key = tuple[str, str]
 
@@ -45,14 +48,15 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
             TASK,
             dependency=_dependencies,
             queue=_queue,
+            held=_held,
             workspace=_workspace,
             agent_config=_agent_configs,
         ),
         jobs=cache(JOB, labels=names.LABEL_TASK, slim=slim_job),
-        pods=cache(POD, labels=names.LABEL_TASK_UID, slim=slim_pod, task_uid=_task_uid, task=_task_key, lock=_lock),
+        pods=cache(POD, labels=names.LABEL_TASK_UID, slim=slim_pod, task_uid=_task_uid, task=_task_key, lock=_locks),
         workspaces=cache(WORKSPACE),
         agent_configs=cache(AGENT_CONFIG),
-        leases=cache(LEASE, labels=names.LABEL_BRANCH_LOCK, holder=_holder),
+        leases=cache(LEASE, labels=f"{names.LABEL_MANAGED_BY}={names.MANAGER}", holder=_holder),
     )
 
 
@@ -84,15 +88,18 @@ def subscribe(caches: TaskCaches, wake: Callable[[Key], None]) -> None:
     def tasks_by(index: str, value: str) -> Iterable[Key]:
         return [key_of(task) for task in caches.tasks.by(index, value)]
 
+    def next_in_lines(thing: Manifest) -> Iterable[Key]:
+        return [key for place in _places(thing) for key in next_in_line(caches, place)]
+
     def pod_changed(old: Manifest | None, pod: Manifest) -> Iterable[Key]:
         yield from owner_keys(pod)
         if old is None or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-            yield from next_in_line(caches, *_branch_of(pod))
+            yield from next_in_lines(pod)
 
     def lease_changed(_: Manifest | None, lease: Manifest) -> Iterable[Key]:
         holder = (lease["metadata"].get("annotations") or {}).get(names.ANNOTATION_HOLDER)
         yield from [(namespace_of(lease), holder)] if holder else []
-        yield from next_in_line(caches, *_branch_of(lease))
+        yield from next_in_lines(lease)
 
     listen(caches.tasks, lambda old, task: [key_of(task), *_concerned_by_task(caches, old, task)])
     listen(caches.jobs, lambda _, job: owner_keys(job))
@@ -102,14 +109,19 @@ def subscribe(caches: TaskCaches, wake: Callable[[Key], None]) -> None:
     listen(caches.leases, lease_changed)
 
 
-def next_in_line(caches: TaskCaches, namespace: str, branch: str) -> list[Key]:
-    """Who may try for a branch when it may be free: of each Workspace the Task that has waited longest, not all."""
+def next_in_line(caches: TaskCaches, place: str) -> list[Key]:
+    """Who may try for a lock when it may be free: of each Workspace the Task that has waited longest, not all."""
     first: dict[str, Manifest] = {}
-    for task in caches.tasks.by("queue", f"{namespace}/{branch}"):
-        place = workspace_name(task)
-        if is_held(task) and (place not in first or age_of(task) < age_of(first[place])):
-            first[place] = task
+    for task in caches.tasks.by("held", place):
+        group = workspace_name(task)
+        if group not in first or age_of(task) < age_of(first[group]):
+            first[group] = task
     return [key_of(task) for task in first.values()]
+
+
+def place_of(scope: Scope, namespace: str, name: str) -> str:
+    """Where Tasks queue for a branch of that name, or for a Workspace."""
+    return f"{scope.value}/{namespace}/{name}"
 
 
 def key_of(manifest: Manifest) -> Key:
@@ -130,12 +142,9 @@ def _concerned_by_task(caches: TaskCaches, old: Manifest | None, task: Manifest)
     has_started = bool(before.get("jobName")) != bool(status.get("jobName"))
     if has_ended or has_started or len(before.get("dependencies") or ()) != len(status.get("dependencies") or ()):
         yield from ((namespace, dependency) for dependency in spec.get("dependsOn") or ())
-    if spec.get("branch") and (has_ended or has_started or before.get("reason") != status.get("reason")):
-        yield from next_in_line(caches, namespace, spec["branch"])
-
-
-def is_held(task: Manifest) -> bool:
-    return bool((task.get("status") or {}).get("reason") == Reason.BRANCH_HELD.value)
+    if has_ended or has_started or before.get("reason") != status.get("reason"):
+        for place in _wanted_places(task):
+            yield from next_in_line(caches, place)
 
 
 def age_of(task: Manifest) -> tuple[str, str]:
@@ -160,23 +169,43 @@ def _dependencies(task: Manifest) -> Iterable[str]:
 
 
 def _queue(task: Manifest) -> Iterable[str]:
-    """Tasks that wait for nothing but their branch, as far as we know; one that was never visited may."""
-    branch, status = task.get("spec", {}).get("branch"), task.get("status") or {}
-    is_over = is_finished(task) or bool(status.get("jobName")) or "deletionTimestamp" in task["metadata"]
-    if not branch or is_over or status.get("reason") not in (None, Reason.BRANCH_HELD.value):
+    """Where it waits for nothing else, as far as we know; a Task that was never visited may wait anywhere."""
+    status = task.get("status") or {}
+    if is_finished(task) or status.get("jobName") or "deletionTimestamp" in task["metadata"]:
         return []
-    return [f"{namespace_of(task)}/{branch}"]
+    reason, branch, workspace = status.get("reason"), *_wanted_places(task)
+    if reason is None:
+        return [place for place in (branch, workspace) if place]
+    if reason == Reason.BRANCH_HELD.value:
+        return [branch] if branch else []
+    is_workspace_taken = reason == Reason.CONCURRENCY_LIMIT.value and has_condition(status, WORKSPACE_FREE, "False")
+    return [workspace] if workspace and is_workspace_taken else []
 
 
-def _branch_of(thing: Manifest) -> Key:
-    """Namespace and branch of a pod or Lease with a branch lock; the branch is empty for others."""
+def _held(task: Manifest) -> Iterable[str]:
+    """Where its last pass found a lock taken."""
+    return _queue(task) if (task.get("status") or {}).get("reason") else []
+
+
+def _wanted_places(task: Manifest) -> tuple[str, str]:
+    """Where it would queue for its branch and for its Workspace; empty for what it has not."""
+    namespace, branch, workspace = namespace_of(task), task.get("spec", {}).get("branch"), workspace_name(task)
+    return (
+        place_of(Scope.BRANCH, namespace, branch) if branch else "",
+        place_of(Scope.WORKSPACE, namespace, workspace) if workspace else "",
+    )
+
+
+def _places(thing: Manifest) -> Iterable[str]:
+    """The queues that a pod or Lease is about."""
     annotations = thing["metadata"].get("annotations") or {}
-    return namespace_of(thing), str(annotations.get(names.ANNOTATION_BRANCH, ""))
+    names_by_scope = ((scope, annotations.get(annotation)) for scope, annotation in ANNOTATIONS.items())
+    return [place_of(scope, namespace_of(thing), name) for scope, name in names_by_scope if name]
 
 
-def _lock(pod: Manifest) -> Iterable[str]:
-    label = pod["metadata"]["labels"].get(names.LABEL_BRANCH_LOCK)
-    return [f"{namespace_of(pod)}/{label}"] if label else []
+def _locks(pod: Manifest) -> Iterable[str]:
+    labels = (pod["metadata"]["labels"].get(label) for label in LABELS.values())
+    return [f"{namespace_of(pod)}/{label}" for label in labels if label]
 
 
 def _holder(lease: Manifest) -> Iterable[str]:

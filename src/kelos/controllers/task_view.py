@@ -9,23 +9,20 @@ from typing import TypeVar
 
 from kelos.api import names
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
-from kelos.api.kinds import JOB, POD, SECRET, TASK, Manifest
+from kelos.api.kinds import POD, Manifest
 from kelos.api.reasons import Reason
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
-from kelos.controllers.branch_view import BranchReader
-from kelos.controllers.reading import find, is_finished, list_all, phase_of
+from kelos.controllers.reading import is_finished, list_all, phase_of
+from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import TaskCaches
 from kelos.controllers.warnings import Warnings
 from kelos.errors import ClusterError, Invalid, NotFound, UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
-from kelos.tasks.blockers import BEFORE_BRANCH, first_blocker, needs_lock, needs_secrets
-from kelos.tasks.branch import holder_of
 from kelos.tasks.evidence.attempts import needs_log, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job, read_pod
 from kelos.tasks.follow import needs_fresh_pods
-from kelos.tasks.needs import needed_secrets
 from kelos.tasks.stop import needs_warnings, newest
 from kelos.tasks.view import Dependency, TaskView
 
@@ -43,7 +40,7 @@ class Observer:
 
     cluster: Cluster
     caches: TaskCaches
-    branches: BranchReader
+    start: StartReader
     settings: Settings
     now: Callable[[], datetime]
     silence: Callable[[Task], float | None]
@@ -64,7 +61,8 @@ class Observer:
     async def _closer(self, view: TaskView) -> TaskView:
         """What the caches cannot be trusted with."""
         if not view.owns_job:
-            view = await self._about_to_start(view)
+            view = await self.start.about_to_start(view)
+        view = replace(view, token=await self.start.token(view))
         if not (view.owns_job or view.status.get("jobName") or view.pods):
             return view
         if needs_fresh_pods(view):
@@ -114,38 +112,6 @@ class Observer:
             held=tuple(caches.leases.by("holder", f"{namespace}/{uid}")),
             client_silence_seconds=self.silence(task),
         )
-
-    async def _about_to_start(self, view: TaskView) -> TaskView:
-        """No Job in the cache: make sure there is none, and read what a start needs, as late as possible."""
-        if view.status.get("jobName") or view.pods:
-            return replace(view, job=await self._job(view))
-        if needs_secrets(view):
-            view = replace(view, secrets=await self._secrets(view))
-        if first_blocker(view, BEFORE_BRANCH) is not None:
-            return view
-        if needs_lock(view) and holder_of(lock := self.branches.cached(view)) and lock.holder_uid != view.task.meta.uid:
-            return replace(view, lock=lock)
-        fresh = await self.cluster.get(TASK, view.task.meta.namespace, view.task.meta.name)
-        task = parse_task(fresh)
-        if task.meta.uid != view.task.meta.uid:
-            raise NotFound(f"Task '{task.meta.name}' was replaced by another one of its name")
-        view = replace(view, task=task, status=fresh.get("status") or {}, job=await self._job(view))
-        if needs_lock(view):
-            view = replace(view, lock=await self.branches.fresh(view))
-        return view
-
-    async def _job(self, view: TaskView) -> JobFacts | None:
-        found = await find(self.cluster, JOB, view.task.meta.namespace, job_name(view.task.meta.name))
-        return read_job(found) if found is not None else None
-
-    async def _secrets(self, view: TaskView) -> Mapping[str, frozenset[str] | None]:
-        """Key names of each needed Secret; the values are forgotten at once."""
-        found: dict[str, frozenset[str] | None] = {}
-        for need in needed_secrets(view.task, view.workspace, view.agent_configs):
-            if need.name not in found:
-                secret = await find(self.cluster, SECRET, view.task.meta.namespace, need.name)
-                found[need.name] = frozenset(secret.get("data") or ()) if secret is not None else None
-        return found
 
     async def _logs(self, view: TaskView) -> Mapping[str, str]:
         known = recorded(view)

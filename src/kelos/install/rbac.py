@@ -16,8 +16,9 @@ RULES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete")),
     ("", ("pods",), ("get", "list", "watch", "patch")),
     ("", ("pods/log",), ("get",)),
-    # List and watch of one Secret by name, while a Task waits for it.
-    ("", ("secrets",), ("get", "list", "watch", "create")),
+    # List and watch of one Secret by name, while a Task waits for it; patch renews the token of a Task's own Secret.
+    ("", ("secrets",), ("get", "list", "watch", "create", "patch")),
+    ("", ("persistentvolumeclaims",), ("get", "create")),
     ("coordination.k8s.io", ("leases",), ("get", "list", "watch", "create", "update", "delete")),
     ("", ("events",), ("create", "list")),
 )

@@ -23,7 +23,7 @@ def agent_environment(request: JobRequest, instructions: Instructions, inputs: I
     ours = [
         *_literals(_task_values(task)),
         *_credentials(task),
-        *_workspace(request.workspace, task),
+        *_workspace(request),
         *_files(request, instructions, inputs),
     ]
     taken = {entry["name"] for entry in ours} | set(ALWAYS_OURS)
@@ -45,6 +45,7 @@ def prepare_environment(request: JobRequest, instructions: Instructions) -> list
             names.ENV_GIT_USER_EMAIL: spec.git_user.email,
             names.ENV_SUBMODULES: "1" if spec.submodules else None,
             names.ENV_LFS: "1" if spec.lfs else None,
+            names.ENV_TIDY_DIR: names.PATH_WORKSPACE if spec.persistent else None,
         }
         if spec.remotes:
             values[names.ENV_REMOTES] = json.dumps([{"name": r.name, "url": r.url} for r in spec.remotes])
@@ -93,23 +94,24 @@ def _credentials(task: Task) -> list[Manifest]:
     return [] if variable is None else [_from_secret(variable, credentials.secret_ref.name, variable)]
 
 
-def _workspace(workspace: Workspace | None, task: Task) -> list[Manifest]:
+def _workspace(request: JobRequest) -> list[Manifest]:
+    workspace, task = request.workspace, request.task
     if workspace is None:
         return _literals({names.ENV_UPSTREAM_REPO: task.spec.upstream_repo})
     spec = workspace.spec
     repository = parse_repository(spec.repo)
     values: dict[str, str | None] = {
         names.ENV_WORKSPACE_DIR: names.PATH_REPO,
-        names.ENV_GH_HOST: None if repository.is_on_github_com else repository.host,
+        names.ENV_GH_HOST: None if repository.is_on_github_com else repository.web_host,
         names.ENV_BASE_BRANCH: spec.ref,
         names.ENV_UPSTREAM_REPO: task.spec.upstream_repo or _upstream(workspace),
     }
     found = _literals(values)
-    if spec.secret_ref is not None:
+    if request.git_secret:
         gh_token = names.ENV_GH_TOKEN if repository.is_on_github_com else names.ENV_GH_ENTERPRISE_TOKEN
         found += [
-            _from_secret(names.ENV_GITHUB_TOKEN, spec.secret_ref.name, names.KEY_GITHUB_TOKEN),
-            _from_secret(gh_token, spec.secret_ref.name, names.KEY_GITHUB_TOKEN),
+            _from_secret(names.ENV_GITHUB_TOKEN, request.git_secret, names.KEY_GITHUB_TOKEN),
+            _from_secret(gh_token, request.git_secret, names.KEY_GITHUB_TOKEN),
             *_literals({names.ENV_GH_CONFIG_DIR: names.PATH_GH_CONFIG, names.ENV_TOKEN_FILE: names.PATH_TOKEN}),
         ]
     if spec.setup_command:

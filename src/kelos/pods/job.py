@@ -11,6 +11,7 @@ from kelos.pods.containers import agent_container, extra_init_containers, prepar
 from kelos.pods.inputs import Inputs, build_secret, fits_annotation, gather
 from kelos.pods.instructions import Instructions, Mounts, merge
 from kelos.pods.policy import backoff_limit, failure_policy, job_deadline_seconds, pod_deadline_seconds
+from kelos.pods.repository import parse_repository
 from kelos.pods.request import JobRequest
 from kelos.pods.security import pod_context
 from kelos.pods.volumes import Volumes, build_volumes
@@ -52,7 +53,7 @@ def build_job(request: JobRequest) -> Built:
         mounts=mounts,
     )
     volumes = build_volumes(request, instructions, inputs, mounts)
-    labels, owner = _labels(task, request.branch_lock), owner_of(task)
+    labels, owner = _labels(request), owner_of(task)
     job: Manifest = {
         "apiVersion": JOB.api_version,
         "kind": JOB.kind,
@@ -60,7 +61,7 @@ def build_job(request: JobRequest) -> Built:
             "name": job_name(task.meta.name),
             "namespace": task.meta.namespace,
             "labels": labels,
-            "annotations": {names.LABEL_TASK: task.meta.name},
+            "annotations": {names.LABEL_TASK: task.meta.name, **_token_annotations(request)},
             "ownerReferences": [owner],
         },
         "spec": {
@@ -81,6 +82,8 @@ def _template(
     annotations = {names.LABEL_TASK: request.task.meta.name}
     if request.branch_lock:
         annotations[names.ANNOTATION_BRANCH] = request.task.spec.branch or ""
+    if request.workspace_lock and request.workspace is not None:
+        annotations[names.ANNOTATION_WORKSPACE] = request.workspace.meta.name
     if fits_annotation(request.prompt):
         annotations[names.ANNOTATION_PROMPT] = request.prompt
     return {
@@ -115,11 +118,23 @@ def _pod_spec(request: JobRequest, instructions: Instructions, inputs: Inputs, v
     return spec | {field: value for field, value in optional.items() if value}
 
 
-def _labels(task: Task, branch_lock: str) -> Manifest:
+def _token_annotations(request: JobRequest) -> Manifest:
+    """What renewing the token takes, whatever the Workspace says by then."""
+    workspace = request.workspace
+    if not request.token_secret or workspace is None or workspace.spec.secret_ref is None:
+        return {}
+    return {
+        names.ANNOTATION_APP_SECRET: workspace.spec.secret_ref.name,
+        names.ANNOTATION_TOKEN_FOR: parse_repository(workspace.spec.repo).address,
+    }
+
+
+def _labels(request: JobRequest) -> Manifest:
+    task = request.task
     ours = {
         names.LABEL_NAME: "kelos",
         names.LABEL_COMPONENT: "task",
-        names.LABEL_MANAGED_BY: "kelos-controller",
+        names.LABEL_MANAGED_BY: names.MANAGER,
         names.LABEL_TASK: names.shorten(task.meta.name),
         names.LABEL_TASK_UID: task.meta.uid,
         "app.kubernetes.io/name": "kelos",
@@ -127,8 +142,10 @@ def _labels(task: Task, branch_lock: str) -> Manifest:
         "app.kubernetes.io/part-of": "kelos",
         "app.kubernetes.io/managed-by": "kelos-controller",
     }
-    if branch_lock:
-        ours[names.LABEL_BRANCH_LOCK] = branch_lock
+    if request.branch_lock:
+        ours[names.LABEL_BRANCH_LOCK] = request.branch_lock
+    if request.workspace_lock:
+        ours[names.LABEL_WORKSPACE_LOCK] = request.workspace_lock
     # Labels of ours that this pod does not have, a branch lock for one, are nobody else's to set.
     theirs = task.spec.effective.pod_overrides.labels or {}
     return {**{key: value for key, value in theirs.items() if not key.startswith(f"{names.DOMAIN}/")}, **ours}

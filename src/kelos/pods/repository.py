@@ -12,7 +12,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """Where a repository is. `host` includes a non-default port; `path` has no `.git` and no slashes at its ends."""
+    """Where a repository is. `host` includes a non-default port, and brackets around an address of IPv6;
+    `path` has no `.git` and no slashes at its ends."""
 
     scheme: str
     host: str
@@ -33,7 +34,24 @@ class Repository:
     @property
     def identity(self) -> str:
         """Equal for every URL of the same repository: the transport and the user do not matter."""
-        return f"{self.host.partition(':')[0]}/{self.path}".lower()
+        return f"{_without_port(self.host)}/{self.path}".lower()
+
+    @property
+    def address(self) -> str:
+        """The repository without user, transport or ending: http when the URL says so, else https."""
+        return f"{'http' if self.scheme == 'http' else 'https'}://{self.web_host}/{self.path}"
+
+    @property
+    def web_host(self) -> str:
+        """Where the host answers HTTP; the port of another transport says nothing about that."""
+        return self.host if self.scheme in ("http", "https") else _without_port(self.host)
+
+    @property
+    def api_url(self) -> str:
+        """The root of the host's GitHub REST API."""
+        if self.web_host == "github.com" or self.web_host.endswith(".ghe.com"):
+            return f"https://api.{self.web_host}"
+        return f"{'http' if self.scheme == 'http' else 'https'}://{self.web_host}/api/v3"
 
     @property
     def is_on_github_com(self) -> bool:
@@ -54,7 +72,7 @@ def parse_repository(url: str) -> Repository:
 def _split(url: str) -> tuple[str, str, int | None, str]:
     if "://" not in url:
         user_host, colon, path = url.partition(":")
-        if not colon or "/" in user_host:
+        if not colon or "/" in user_host or path.startswith(":"):
             return "", "", None, ""
         return "ssh", user_host.rpartition("@")[2].lower(), None, path
     try:
@@ -64,4 +82,9 @@ def _split(url: str) -> tuple[str, str, int | None, str]:
         return "", "", None, ""
     if parts.scheme not in DEFAULT_PORTS:
         return "", "", None, ""
-    return parts.scheme, (parts.hostname or "").lower(), port, parts.path
+    host = (parts.hostname or "").lower()
+    return parts.scheme, f"[{host}]" if ":" in host else host, port, parts.path
+
+
+def _without_port(host: str) -> str:
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]

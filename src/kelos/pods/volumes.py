@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kelos.api import names
 from kelos.api.kinds import Manifest
+from kelos.pods.claim import claim_name
 from kelos.pods.environment import skill_token_path
 from kelos.pods.inputs import Inputs
 from kelos.pods.instructions import Instructions, Mounts
@@ -51,17 +52,18 @@ def _workspace(request: JobRequest) -> list[Pair]:
     if workspace is None:
         return []
     if workspace.spec.persistent:
-        source: Manifest = {"persistentVolumeClaim": {"claimName": workspace.meta.name}}
+        source: Manifest = {"persistentVolumeClaim": {"claimName": claim_name(workspace)}}
     else:
         source = {"emptyDir": {"sizeLimit": request.settings.workspace_size_limit}}
     return [_pair(names.VOLUME_WORKSPACE, source, names.PATH_WORKSPACE)]
 
 
 def _token(request: JobRequest) -> list[Pair]:
-    if request.workspace is None or request.workspace.spec.secret_ref is None:
+    """A folder, never a single file of one: only folders are renewed while the pod runs."""
+    if not request.git_secret:
         return []
     item = {"key": names.KEY_GITHUB_TOKEN, "path": names.KEY_GITHUB_TOKEN}
-    secret = {"secretName": request.workspace.spec.secret_ref.name, "items": [item], "defaultMode": READ_ONLY_BY_ALL}
+    secret = {"secretName": request.git_secret, "items": [item], "defaultMode": READ_ONLY_BY_ALL}
     return [_pair(names.VOLUME_TOKEN, {"secret": secret}, names.PATH_TOKEN_DIR, read_only=True)]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import socket
 import time
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 
+import httpx
+
+from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.watch import Cache
@@ -41,18 +45,20 @@ async def run_controller(
     With a health port, /healthz, /readyz and /metrics are served there all the time. Raises UserError when it is taken.
     """
     metrics = Metrics()
-    controller = TaskController(
-        cluster,
-        settings=settings,
-        now=wall,
-        monotonic=time.monotonic,
-        log=log,
-        namespace=namespace,
-        meter=metrics.queue("task"),
-    )
-    for cache in controller.caches:
-        _watch_cache(metrics, cache)
     async with AsyncExitStack() as stack:
+        github = await stack.enter_async_context(httpx.AsyncClient())
+        controller = TaskController(
+            cluster,
+            settings=settings,
+            now=wall,
+            monotonic=time.monotonic,
+            log=log,
+            namespace=namespace,
+            meter=metrics.queue("task"),
+            tokens=TokenDesk(github, now=wall, monotonic=time.monotonic, chance=random.random),
+        )
+        for cache in controller.caches:
+            _watch_cache(metrics, cache)
         if health_port is not None:
             await _serve_health(stack, controller, metrics, health_port)
         await _lead(controller, cluster, election_namespace, log, metrics, workers)

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from kelos.api import names
 from kelos.api.reasons import Reason
 from kelos.api.validate import check_agent_config, check_task, check_workspace
+from kelos.pods.claim import claim_name
 from kelos.tasks import dependencies
-from kelos.tasks.branch import holder_of, is_ours
-from kelos.tasks.needs import needed_secrets
-from kelos.tasks.view import TaskView
+from kelos.tasks.held.locks import others_in, wanted_locks
+from kelos.tasks.needs import is_app, needed_secrets
+from kelos.tasks.view import Scope, TaskView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
-    """`is_final` fails the Task at once; `is_transient` counts against the start timeout."""
+    """`is_final` fails the Task at once; `is_transient` counts against the start timeout.
+
+    `again_in_seconds` is when to look again, where somebody else decides that.
+    """
 
     reason: Reason
     message: str
     is_final: bool = False
     is_transient: bool = False
+    again_in_seconds: float | None = None
 
 
 def spec_is_invalid(view: TaskView) -> Blocker | None:
@@ -100,26 +105,25 @@ def secret_is_missing(view: TaskView) -> Blocker | None:
                 f"Secret '{need.name}' ({need.purpose}) does not exist in namespace "
                 f"'{view.task.meta.namespace}'; create it",
             )
-        if need.key == names.KEY_GITHUB_TOKEN and need.key not in keys and keys.issuperset(names.APP_SECRET_KEYS):
-            return Blocker(
-                reason=Reason.TOKEN_UNAVAILABLE,
-                message=f"Secret '{need.name}' ({need.purpose}) holds a GitHub App's key, which is not supported yet; "
-                f"put a token into its key '{names.KEY_GITHUB_TOKEN}'",
-                is_final=True,
-            )
-        if need.key and need.key not in keys:
+        if lacking := need.lacks(keys):
+            quoted = " and no key ".join(f"'{key}'" for key in lacking)
+            remedy = "add it" if len(lacking) == 1 else "add them"
+            if need.takes_app and lacking == (need.key,):
+                remedy += f", or the keys {', '.join(names.APP_SECRET_KEYS)} of a GitHub App"
             return _transient(
-                Reason.SECRET_MISSING,
-                f"Secret '{need.name}' ({need.purpose}) has no key '{need.key}'; add it",
+                Reason.SECRET_MISSING, f"Secret '{need.name}' ({need.purpose}) has no key {quoted}; {remedy}"
             )
     return None
 
 
-def missing_secrets(view: TaskView) -> tuple[str, ...]:
-    """Secrets that were looked for, and are not there or lack a key."""
+def awaited_secrets(view: TaskView) -> tuple[str, ...]:
+    """Secrets whose change may help: those that are not there or lack a key, and the App's when it gave no token."""
     needs = needed_secrets(view.task, view.workspace, view.agent_configs) if view.secrets else ()
     found = [(need, view.secrets.get(need.name)) for need in needs]
-    return tuple(dict.fromkeys(n.name for n, keys in found if keys is None or (n.key and n.key not in keys)))
+    missing = [need.name for need, keys in found if keys is None or need.lacks(keys)]
+    has_no_token = view.status.get("reason") == Reason.TOKEN_UNAVAILABLE.value
+    apps = [need.name for need, keys in found if has_no_token and need.takes_app and is_app(keys)]
+    return tuple(dict.fromkeys((*missing, *apps)))
 
 
 def job_name_is_taken(view: TaskView) -> Blocker | None:
@@ -132,10 +136,30 @@ def job_name_is_taken(view: TaskView) -> Blocker | None:
     )
 
 
-def branch_is_held(view: TaskView) -> Blocker | None:
-    if view.lock is None or is_ours(view):
+def claim_is_leaving(view: TaskView) -> Blocker | None:
+    if view.workspace is None or view.claim is None or not view.claim.is_being_deleted:
         return None
-    holder = holder_of(view.lock)
+    name = view.workspace.meta.name
+    return _transient(
+        Reason.WORKSPACE_MISSING,
+        f"PersistentVolumeClaim '{claim_name(view.workspace)}' of Workspace '{name}' is being deleted; "
+        "a new one is made when it is gone, so end what still uses it",
+    )
+
+
+def workspace_is_taken(view: TaskView) -> Blocker | None:
+    holder = others_in(view, Scope.WORKSPACE)
+    if not holder or view.workspace is None:
+        return None
+    return Blocker(
+        reason=Reason.CONCURRENCY_LIMIT,
+        message=f"Workspace '{view.workspace.meta.name}' is persistent and serves one Task at a time, "
+        f"now Task '{holder}'",
+    )
+
+
+def branch_is_held(view: TaskView) -> Blocker | None:
+    holder = others_in(view, Scope.BRANCH)
     if not holder:
         return None
     return Blocker(reason=Reason.BRANCH_HELD, message=f"Branch '{view.task.spec.branch}' is held by Task '{holder}'")
@@ -143,9 +167,9 @@ def branch_is_held(view: TaskView) -> Blocker | None:
 
 Check = Callable[[TaskView], Blocker | None]
 
-# The order is the specification: the first blocker is the one people see. The branch comes last, so that nobody
-# holds or queues for a branch while something else keeps him from starting.
-BEFORE_BRANCH: tuple[Check, ...] = (
+# The order is the specification: the first blocker is the one people see. The locks come last, so that nobody
+# holds or queues for one while something else keeps him from starting.
+BEFORE_LOCKS: tuple[Check, ...] = (
     dependency_cycle,
     spec_is_invalid,
     dependency_failed,
@@ -155,9 +179,10 @@ BEFORE_BRANCH: tuple[Check, ...] = (
     agent_config_is_missing,
     secret_is_missing,
     job_name_is_taken,
+    claim_is_leaving,
 )
-BLOCKERS: tuple[Check, ...] = (*BEFORE_BRANCH, branch_is_held)
-BEFORE_INPUTS: tuple[Check, ...] = BEFORE_BRANCH[: BEFORE_BRANCH.index(secret_is_missing)]
+BLOCKERS: tuple[Check, ...] = (*BEFORE_LOCKS, workspace_is_taken, branch_is_held)
+BEFORE_INPUTS: tuple[Check, ...] = BEFORE_LOCKS[: BEFORE_LOCKS.index(secret_is_missing)]
 
 
 def first_blocker(view: TaskView, checks: tuple[Check, ...] = BLOCKERS) -> Blocker | None:
@@ -169,9 +194,9 @@ def needs_secrets(view: TaskView) -> bool:
     return first_blocker(view, BEFORE_INPUTS) is None
 
 
-def needs_lock(view: TaskView) -> bool:
-    """Whether it is worth asking for the branch: only the branch can still be in the way."""
-    return bool(view.task.spec.branch) and view.workspace is not None and first_blocker(view, BEFORE_BRANCH) is None
+def needs_locks(view: TaskView) -> bool:
+    """Whether it is worth asking for locks: only they can still be in the way."""
+    return bool(wanted_locks(view.task, view.workspace)) and first_blocker(view, BEFORE_LOCKS) is None
 
 
 def _transient(reason: Reason, message: str) -> Blocker:

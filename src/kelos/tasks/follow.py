@@ -11,6 +11,7 @@ from kelos.plan import EventType, Patch, Plan, Step
 from kelos.tasks.evidence.attempts import Attempt, attempts_over, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, release_pods, tell, with_attempts
+from kelos.tasks.held.token import with_renewal
 from kelos.tasks.status import STOP_REQUESTED, in_phase, set_status, timestamp, with_condition
 from kelos.tasks.stop import (
     JOB_VERDICT_SECONDS,
@@ -121,7 +122,7 @@ def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
     if past and pod is not None:
         status["podName"] = pod.name
     steps = (*set_status(view, status), *_running_story(view, status), *release_pods(a.pod for a in past))
-    return Plan(steps=steps, again_in_seconds=_look_again(view))
+    return with_renewal(view, Plan(steps=steps, again_in_seconds=_look_again(view)))
 
 
 def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:

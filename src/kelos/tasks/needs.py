@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from kelos.agents.registry import find_agent
@@ -14,11 +14,27 @@ from kelos.api.workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretNeed:
-    """`key` is empty when any content will do; `purpose` is what a person calls it."""
+    """`key` is empty when any content will do; `purpose` is what a person calls it.
+
+    Where the keys of a GitHub App do as well as `key`, `takes_app` says so.
+    """
 
     name: str
     purpose: str
     key: str = ""
+    takes_app: bool = False
+
+    def lacks(self, keys: Collection[str]) -> tuple[str, ...]:
+        """The keys that have to be added to those; nothing when the Secret will do."""
+        app = tuple(key for key in names.APP_SECRET_KEYS if key not in keys)
+        if not self.key or self.key in keys or (self.takes_app and not app):
+            return ()
+        return app if self.takes_app and len(app) < len(names.APP_SECRET_KEYS) else (self.key,)
+
+
+def is_app(keys: Collection[str] | None) -> bool:
+    """Whether a Secret of these keys holds a GitHub App's credentials; they go before a token beside them."""
+    return keys is not None and all(key in keys for key in names.APP_SECRET_KEYS)
 
 
 def needed_secrets(
@@ -41,7 +57,10 @@ def _workspace(workspace: Workspace | None) -> Iterable[SecretNeed]:
     if workspace is not None and workspace.spec.secret_ref is not None:
         name = workspace.spec.secret_ref.name
         yield SecretNeed(
-            name=name, purpose=f"git token of Workspace '{workspace.meta.name}'", key=names.KEY_GITHUB_TOKEN
+            name=name,
+            purpose=f"git token of Workspace '{workspace.meta.name}'",
+            key=names.KEY_GITHUB_TOKEN,
+            takes_app=True,
         )
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from kelos.api.kinds import JOB, SECRET, Kind, Manifest
+from kelos.api.kinds import JOB, PVC, SECRET, Kind, Manifest
 from kelos.api.reasons import PROMPT_RENDERED, Phase, Reason
-from kelos.errors import Forbidden, Invalid, UserError
+from kelos.errors import Forbidden, Invalid, TokenUnavailable, UserError
 from kelos.plan import Create, EventType, Plan, Step
+from kelos.pods.claim import build_claim
 from kelos.pods.job import Built, build_job
 from kelos.pods.request import JobRequest
-from kelos.tasks import branch
 from kelos.tasks.blockers import Blocker, first_blocker
 from kelos.tasks.dependencies import to_keep
 from kelos.tasks.finish import end, tell
+from kelos.tasks.held import locks
+from kelos.tasks.held.token import mint, needs_mint, token_secret, unavailable
 from kelos.tasks.prompt import Rendered, render_prompt
-from kelos.tasks.status import DEPENDENCIES_FOUND, INPUTS_READY, in_phase, set_status, with_condition
+from kelos.tasks.status import (
+    DEPENDENCIES_FOUND,
+    INPUTS_READY,
+    WORKSPACE_FREE,
+    in_phase,
+    set_status,
+    with_condition,
+)
 from kelos.tasks.stop import missing_for, stop_before_job
-from kelos.tasks.view import TaskView
+from kelos.tasks.view import Scope, TaskView
 
 SAFETY_LOOK_SECONDS = 60.0
 """Waits end by events; this is the net below them."""
@@ -28,7 +37,7 @@ def start_or_hold(view: TaskView) -> Plan:
         return end(view, Phase.FAILED, stop.reason, stop.message)
     blocker = first_blocker(view)
     if blocker is None:
-        return _start(view)
+        return Plan(steps=(mint(view),), again_in_seconds=0.0) if needs_mint(view) else _start(view)
     if blocker.is_final:
         event = "DependencyFailed" if blocker.reason is not Reason.INVALID_SPEC else ""
         return end(view, Phase.FAILED, blocker.reason, blocker.message, event=event)
@@ -54,6 +63,11 @@ def plan_taken(view: TaskView, kind: Kind, name: str) -> Plan:
     return _hold(view, Blocker(reason=Reason.INVALID_SPEC, message=message, is_transient=True))
 
 
+def plan_no_token(view: TaskView, why: TokenUnavailable) -> Plan:
+    """Hold the Task until GitHub gives a token."""
+    return _hold(view, unavailable(why))
+
+
 def _refuse(view: TaskView, reason: Reason, message: str) -> Plan:
     return end(view, Phase.FAILED, reason, message, event="JobBuildFailed")
 
@@ -69,13 +83,21 @@ def _hold(view: TaskView, blocker: Blocker) -> Plan:
     is_early = blocker.reason is Reason.DEPENDENCY_MISSING
     value = "False" if blocker.is_transient and not is_early else "Unknown"
     status = with_condition(status, view, INPUTS_READY, value, blocker.reason.value, blocker.message)
+    is_taken = blocker.reason is Reason.CONCURRENCY_LIMIT and bool(locks.others_in(view, Scope.WORKSPACE))
+    status = _with_workspace(view, status, blocker.message if is_taken else "")
     if view.task.spec.depends_on:
         found = ("False", "Missing", blocker.message) if is_early else ("True", "Found", "Every dependency exists")
         status = with_condition(status, view, DEPENDENCIES_FOUND, *found)
         text = "The prompt is rendered when the Task starts"
         status = with_condition(status, view, PROMPT_RENDERED, "Unknown", "Waiting", text)
-    again = min(limit - seconds, max(2.0, min(30.0, seconds / 4))) if blocker.is_transient else SAFETY_LOOK_SECONDS
-    return Plan(steps=set_status(view, status), again_in_seconds=again)
+    return Plan(steps=set_status(view, status), again_in_seconds=_look_again(blocker, seconds, limit - seconds))
+
+
+def _look_again(blocker: Blocker, waited_seconds: float, left_seconds: float) -> float:
+    if not blocker.is_transient:
+        return SAFETY_LOOK_SECONDS
+    usual = max(2.0, min(30.0, waited_seconds / 4))
+    return min(left_seconds, usual if blocker.again_in_seconds is None else blocker.again_in_seconds)
 
 
 def _start(view: TaskView) -> Plan:
@@ -87,7 +109,9 @@ def _start(view: TaskView) -> Plan:
                 prompt=rendered.text,
                 workspace=view.workspace,
                 agent_configs=tuple(c for c in view.agent_configs.values() if c is not None),
-                branch_lock=view.lock.label if view.lock is not None else "",
+                branch_lock=locks.label_of(view, Scope.BRANCH),
+                workspace_lock=locks.label_of(view, Scope.WORKSPACE),
+                token_secret=token_secret(view),
                 settings=view.settings,
             )
         )
@@ -95,9 +119,22 @@ def _start(view: TaskView) -> Plan:
         return end(view, Phase.FAILED, Reason.INVALID_SPEC, str(error), event="JobBuildFailed")
     status = _started_status(view, built, rendered)
     return Plan(
-        steps=(*branch.take(view), *_creates(built), *set_status(view, status), *_stories(view, built, rendered)),
+        steps=(
+            *locks.take(view),
+            *_claim(view),
+            *_creates(built),
+            *set_status(view, status),
+            *_stories(view, built, rendered),
+        ),
         again_in_seconds=float(view.task.spec.start_timeout_seconds),
     )
+
+
+def _claim(view: TaskView) -> tuple[Step, ...]:
+    workspace = view.workspace
+    if workspace is None or not workspace.spec.persistent or view.claim is not None:
+        return ()
+    return (Create(kind=PVC, manifest=build_claim(workspace, view.settings)),)
 
 
 def _creates(built: Built) -> tuple[Step, ...]:
@@ -110,6 +147,7 @@ def _started_status(view: TaskView, built: Built, rendered: Rendered) -> Manifes
     status = in_phase(view, Phase.PENDING, Reason.POD_PENDING, f"Job '{name}' was created", jobName=name)
     status = _with_dependencies(view, status)
     status = with_condition(status, view, INPUTS_READY, "True", "Found", "Everything the Task refers to exists")
+    status = _with_workspace(view, status, "")
     if view.task.spec.depends_on:
         if rendered.problem:
             return with_condition(status, view, PROMPT_RENDERED, "False", "TemplateFailed", rendered.problem)
@@ -126,6 +164,17 @@ def _stories(view: TaskView, built: Built, rendered: Rendered) -> tuple[Step, ..
         text = f"Branch '{view.task.spec.branch}' has no effect: the Task names no Workspace"
         stories.append(tell(view, EventType.WARNING, "BranchWithoutWorkspace", text))
     return tuple(stories)
+
+
+def _with_workspace(view: TaskView, status: Manifest, taken: str) -> Manifest:
+    """Whether another Task keeps this one from its persistent Workspace, and how."""
+    if view.workspace is None or not view.workspace.spec.persistent:
+        return status
+    if taken:
+        return with_condition(status, view, WORKSPACE_FREE, "False", "Taken", taken)
+    value = "True" if "jobName" in status else "Unknown"
+    text = "The Workspace is ours" if value == "True" else "The Workspace is asked for when nothing else is in the way"
+    return with_condition(status, view, WORKSPACE_FREE, value, "Ours" if value == "True" else "NotAsked", text)
 
 
 def _with_dependencies(view: TaskView, status: Manifest) -> Manifest:

@@ -13,6 +13,8 @@ SUCCEEDED = "Succeeded"
 DEPENDENCIES_FOUND = "DependenciesFound"
 INPUTS_READY = "InputsReady"
 STOP_REQUESTED = "StopRequested"
+WORKSPACE_FREE = "WorkspaceFree"
+"""Set for Tasks of a persistent Workspace: whether another one is at work in it."""
 
 MESSAGE_LIMIT = 2000
 
@@ -43,6 +45,10 @@ def with_condition(status: Manifest, view: TaskView, type: str, value: str, reas
 def true_condition(status: Manifest, type: str) -> Manifest | None:
     """The condition when it holds."""
     return next((c for c in status.get("conditions") or () if c["type"] == type and c.get("status") == "True"), None)
+
+
+def has_condition(status: Manifest, type: str, value: str) -> bool:
+    return any(c["type"] == type and c.get("status") == value for c in status.get("conditions") or ())
 
 
 def condition_since(status: Manifest, type: str, value: str) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 
 from kelos.api.agent_config import AgentConfig
 from kelos.api.kinds import Manifest
@@ -28,10 +29,20 @@ class Dependency:
     results: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BranchLock:
-    """The lock of the Task's branch as it stands. `label` is its hash, `holder` a Task's name when somebody has it."""
+class Scope(str, Enum):
+    """What a lock keeps for one Task at a time."""
 
+    WORKSPACE = "workspace"
+    BRANCH = "branch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """A lock as it stands. `name` is that of the Workspace or branch, `label` the hash that identifies it,
+    `holder` a Task's name when somebody has it."""
+
+    scope: Scope = Scope.BRANCH
+    name: str = ""
     label: str
     lease: Manifest | None = None
     holder: str = ""
@@ -42,7 +53,24 @@ class BranchLock:
 
     @property
     def lease_name(self) -> str:
-        return f"kelos-branch-{self.label}"
+        return f"kelos-{self.scope.value}-{self.label}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """The Task's own Secret with an installation token. Times are None when they are not written or make no sense."""
+
+    owner_uid: str = ""
+    repository: str = ""
+    minted_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The PersistentVolumeClaim of a persistent Workspace."""
+
+    is_being_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +81,8 @@ class TaskView:
     `dependents` are unfinished Tasks that still have to learn this one's results.
     `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
     `strays` are pods of an earlier Task of the same name.
-    `held` are the branch locks that are ours, whatever the Workspace says by now.
+    `locks` are those the Task needs, in the order they are taken; `held` the Leases of ours, needed by now or not.
+    `claim` and `token` were looked for only when the Task needs them.
     `warning` is the newest complaint of Kubernetes about a pod that does not start, or is not even made.
     `problems` says which objects the Task refers to could not be read, in sentences.
     """
@@ -72,7 +101,9 @@ class TaskView:
     dependencies: Mapping[str, Dependency | None] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: tuple[str, ...] = ()
-    lock: BranchLock | None = None
+    locks: tuple[Lock, ...] = ()
+    claim: Claim | None = None
+    token: Token | None = None
     held: tuple[Manifest, ...] = ()
     warning: str = ""
     client_silence_seconds: float | None = None

@@ -18,7 +18,7 @@ from .pod import PACK, Server, start_server
 
 TOKEN, OTHER_TOKEN = "tok-4711-in-cluster", "tok-of-nobody"
 SECRET = "git-token"
-SOURCES = ("fakes/__init__.py", "fakes/git_server.py")
+SOURCES = ("fakes/__init__.py", "fakes/git_server.py", "fakes/github_app.py")
 
 
 class GitHost:

@@ -53,6 +53,11 @@ def lease(version: int, branch: str = "feature", holder: str = "holder") -> Mani
 
 
 HELD = {"phase": "Waiting", "reason": "BranchHeld"}
+TAKEN = {
+    "phase": "Waiting",
+    "reason": "ConcurrencyLimit",
+    "conditions": [{"type": "WorkspaceFree", "status": "False"}],
+}
 
 
 def test_a_free_branch_wakes_the_next_in_line_and_its_last_holder(caches, woken):
@@ -76,6 +81,21 @@ def test_a_branch_of_two_repositories_wakes_the_next_of_each(caches, woken):
     caches.leases.put(lease(1))
 
     assert ["holder", "a", "b"] == woken
+
+
+def test_a_free_workspace_wakes_the_one_that_waited_longest_for_it(caches, woken):
+    """Not those that wait for something else, be it with the same reason."""
+    elsewhere = {"phase": "Waiting", "reason": "ConcurrencyLimit"}
+    for name, status in (("a", elsewhere), ("b", HELD), ("c", TAKEN), ("d", TAKEN), ("e", None)):
+        caches.tasks.put(stored(name, branch="feature", workspaceRef={"name": "repo"}, status=status))
+    taken = lease(1)
+    taken["metadata"]["annotations"] = {names.ANNOTATION_WORKSPACE: "repo", names.ANNOTATION_HOLDER: "holder"}
+    caches.leases.put(taken)
+    woken.clear()
+
+    caches.leases.remove(taken)
+
+    assert ["holder", "c"] == woken
 
 
 def test_a_task_that_ends_wakes_its_dependents(caches, woken):

@@ -12,9 +12,7 @@ from kelos.tasks.dependencies import KEPT_LIMIT_BYTES
 from kelos.tasks.plan import plan
 from kelos.tasks.start import plan_refusal, plan_taken
 from kelos.tasks.view import Dependency
-from planning import jobs_of, status_of
-
-APP = frozenset({"appID", "installationID", "privateKey"})
+from planning import status_of
 
 
 def conditions(status: Manifest) -> dict[str, Manifest]:
@@ -44,26 +42,6 @@ def test_a_strangers_secret_of_our_name_holds_the_task_visibly():
 
     assert "Waiting" == status_of(decided)["phase"]
     assert "A Secret called 'fix-bug-inputs' exists and does not belong" in status_of(decided)["message"]
-
-
-def test_a_github_apps_key_is_refused_with_the_remedy():
-    """Waiting for a token that nobody will put there helps nobody."""
-    task = make.task(workspaceRef={"name": "repo"})
-    workspace = make.workspace(secretRef={"name": "git"})
-
-    decided = plan(make.view(task, workspace=workspace, secrets={"git": APP}))
-
-    assert ("Failed", "TokenUnavailable") == (status_of(decided)["phase"], status_of(decided)["reason"])
-    assert "'GITHUB_TOKEN'" in status_of(decided)["message"]
-
-
-def test_a_token_beside_an_apps_key_is_used():
-    task = make.task(workspaceRef={"name": "repo"})
-    workspace = make.workspace(secretRef={"name": "git"})
-
-    decided = plan(make.view(task, workspace=workspace, secrets={"git": APP | {"GITHUB_TOKEN"}}))
-
-    assert ["fix-bug"] == jobs_of(decided)
 
 
 def finished(name: str, size: int) -> Dependency:

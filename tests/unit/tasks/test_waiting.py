@@ -10,11 +10,13 @@ import pytest
 import make
 from kelos.api import names
 from kelos.api.codec import parse_agent_config
-from kelos.api.kinds import JOB, LEASE
+from kelos.api.kinds import JOB, LEASE, PVC
 from kelos.api.reasons import Phase
 from kelos.plan import Create, Replace
+from kelos.settings import Settings
+from kelos.tasks.held.locks import wanted_locks
 from kelos.tasks.plan import plan
-from kelos.tasks.view import BranchLock, Dependency
+from kelos.tasks.view import Claim, Dependency, Lock, Scope
 from planning import jobs_of, status_of
 
 
@@ -199,18 +201,18 @@ def test_somebody_elses_job_of_our_name_is_never_taken_over():
 class TestBranch:
     """One Task at a time works on a branch of a repository."""
 
-    def view(self, lock: BranchLock, **facts: Any) -> Any:
+    def view(self, lock: Lock, **facts: Any) -> Any:
         task = make.task(branch="feature", workspaceRef={"name": "repo"})
-        return make.view(task, workspace=make.workspace(), lock=lock, **facts)
+        return make.view(task, workspace=make.workspace(), locks=(lock,), **facts)
 
     def test_a_free_branch_is_taken_before_the_job_is_created(self):
         """A crash in between leaves a lock that is already ours."""
-        decided = plan(self.view(BranchLock(label="abc")))
+        decided = plan(self.view(Lock(label="abc")))
 
         assert [LEASE, JOB] == [s.kind for s in decided.steps if isinstance(s, Create)]
 
     def test_a_held_branch_names_its_holder(self):
-        decided = plan(self.view(BranchLock(label="abc", lease={}, holder="other", holder_uid="u")))
+        decided = plan(self.view(Lock(label="abc", lease={}, holder="other", holder_uid="u")))
 
         assert "Branch 'feature' is held by Task 'other'" == status_of(decided)["message"]
 
@@ -218,19 +220,19 @@ class TestBranch:
         """Two that take over at once cannot both succeed."""
         lease = {"metadata": {"name": "kelos-branch-abc", "resourceVersion": "7", "uid": "l"}}
 
-        decided = plan(self.view(BranchLock(label="abc", lease=lease, holder="o", holder_uid="u", holder_is_over=True)))
+        decided = plan(self.view(Lock(label="abc", lease=lease, holder="o", holder_uid="u", holder_is_over=True)))
 
         (taken,) = [s.manifest for s in decided.steps if isinstance(s, Replace)]
         assert ("7", "uid-fix-bug") == (taken["metadata"]["resourceVersion"], taken["spec"]["holderIdentity"])
 
     def test_a_pod_that_may_still_push_keeps_the_branch(self):
         """Its Task may be long gone."""
-        decided = plan(self.view(BranchLock(label="abc", pods_of_others=("ghost",))))
+        decided = plan(self.view(Lock(label="abc", pods_of_others=("ghost",))))
 
         assert "BranchHeld" == status_of(decided)["reason"]
 
     def test_who_came_first_goes_first(self):
-        decided = plan(self.view(BranchLock(label="abc", ahead="older")))
+        decided = plan(self.view(Lock(label="abc", ahead="older")))
 
         assert "Branch 'feature' is held by Task 'older'" == status_of(decided)["message"]
 
@@ -243,12 +245,104 @@ class TestBranch:
 
 def test_the_lock_ignores_transport_and_user_of_the_repository():
     """Two Workspaces of one repository exclude each other."""
-    from kelos.tasks.branch import lock_label
-
     urls = ("https://github.com/acme/shop.git", "git@github.com:acme/shop", "https://u@GitHub.com/acme/shop/")
-    labels = {lock_label(make.task(branch="b"), make.workspace(repo=url)) for url in urls}
+    labels = [wanted_locks(make.task(branch="b"), make.workspace(repo=url)) for url in urls]
 
-    assert 1 == len(labels)
+    assert 1 == len(set(labels))
+
+
+class TestPersistentWorkspace:
+    """Its checkout is on one volume, so its Tasks run one at a time."""
+
+    def view(self, lock: Lock | None = None, *, branch: str | None = None, **facts: Any) -> Any:
+        task = facts.pop("task", make.task(branch=branch, workspaceRef={"name": "repo"}))
+        workspace = make.workspace(persistent=True, secretRef=None)
+        mine = lock or Lock(scope=Scope.WORKSPACE, label="abc", name="repo")
+        return make.view(task, workspace=workspace, locks=(mine, *facts.pop("more", ())), **facts)
+
+    def test_the_lock_and_the_claim_come_before_the_job(self):
+        """A crash in between leaves what is ours already."""
+        decided = plan(self.view())
+
+        created = [(s.kind, s.manifest["metadata"]["name"]) for s in decided.steps if isinstance(s, Create)]
+        assert [(LEASE, "kelos-workspace-abc"), (PVC, "repo"), (JOB, "fix-bug")] == created
+
+    def test_the_claim_goes_with_its_workspace_not_with_a_task(self):
+        """The next Task continues in it."""
+        (claim,) = [s.manifest for s in plan(self.view()).steps if isinstance(s, Create) and s.kind is PVC]
+
+        assert ["Workspace"] == [owner["kind"] for owner in claim["metadata"]["ownerReferences"]]
+        assert (["ReadWriteOnce"], "10Gi") == (
+            claim["spec"]["accessModes"],
+            claim["spec"]["resources"]["requests"]["storage"],
+        )
+        assert "storageClassName" not in claim["spec"]
+
+    def test_size_and_class_are_the_installers(self):
+        settings = Settings(persistent_size="50Gi", persistent_storage_class="fast")
+
+        decided = plan(self.view(settings=settings))
+
+        (claim,) = [s.manifest for s in decided.steps if isinstance(s, Create) and s.kind is PVC]
+        assert ("50Gi", "fast") == (
+            claim["spec"]["resources"]["requests"]["storage"],
+            claim["spec"]["storageClassName"],
+        )
+
+    def test_a_claim_that_is_there_is_used_whoever_made_it(self):
+        """So a person chooses another size or class by applying one first."""
+        decided = plan(self.view(claim=Claim()))
+
+        assert [LEASE, JOB] == [s.kind for s in decided.steps if isinstance(s, Create)]
+
+    def test_a_claim_on_its_way_out_is_waited_for(self):
+        """A pod that names it would never be scheduled."""
+        decided = plan(self.view(claim=Claim(is_being_deleted=True)))
+
+        assert ([], "WorkspaceMissing") == (jobs_of(decided), status_of(decided)["reason"])
+        assert "PersistentVolumeClaim 'repo' of Workspace 'repo' is being deleted" in status_of(decided)["message"]
+
+    def test_who_is_at_work_in_it_is_named(self):
+        held = Lock(scope=Scope.WORKSPACE, label="abc", name="repo", lease={}, holder="other", holder_uid="u")
+
+        status = status_of(plan(self.view(held)))
+
+        assert ("Waiting", "ConcurrencyLimit") == (status["phase"], status["reason"])
+        assert "Workspace 'repo' is persistent and serves one Task at a time, now Task 'other'" == status["message"]
+
+    def test_waiting_for_it_never_fails_the_task(self):
+        """Whoever is in it may work for hours."""
+        held = Lock(scope=Scope.WORKSPACE, label="abc", name="repo", lease={}, holder="other", holder_uid="u")
+        first = status_of(plan(self.view(held)))
+        task = make.task(workspaceRef={"name": "repo"}, status=first)
+
+        decided = plan(self.view(held, task=task, now=make.NOW + timedelta(days=2)))
+
+        assert () == decided.steps
+
+    def test_the_workspace_is_taken_before_the_branch(self):
+        """With one order for all, two Tasks never wait for each other."""
+        branch = Lock(scope=Scope.BRANCH, label="def", name="feature")
+
+        decided = plan(self.view(branch="feature", more=(branch,)))
+
+        leases = [s.manifest["metadata"]["name"] for s in decided.steps if isinstance(s, Create) and s.kind is LEASE]
+        assert ["kelos-workspace-abc", "kelos-branch-def"] == leases
+
+    def test_its_pods_can_be_found_by_the_lock(self):
+        """The volume is free only when nothing runs on it any more."""
+        (job,) = [s.manifest for s in plan(self.view()).steps if isinstance(s, Create) and s.kind is JOB]
+
+        assert "abc" == job["spec"]["template"]["metadata"]["labels"]["kelos.dev/workspace-lock"]
+        assert "repo" == job["spec"]["template"]["metadata"]["annotations"]["kelos.dev/workspace"]
+
+    def test_two_namespaces_and_two_workspaces_have_locks_of_their_own(self):
+        here, there = make.task(), make.task(meta={"namespace": "other"})
+        one, two = make.workspace("one", persistent=True), make.workspace("two", persistent=True)
+
+        labels = {lock.label for t in (here, there) for w in (one, two) for lock in wanted_locks(t, w)}
+
+        assert 4 == len(labels)
 
 
 def test_the_prompt_is_sent_as_written_when_its_template_fails_and_everybody_is_told():

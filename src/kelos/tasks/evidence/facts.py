@@ -79,6 +79,9 @@ class JobFacts:
     failure: str = ""
     failure_message: str = ""
     failed_at: datetime | None = None
+    app_secret: str = ""
+    """The Secret with the GitHub App's key that its token is minted with; empty when it needs none."""
+    token_repository: str = ""
 
     @property
     def has_failed(self) -> bool:
@@ -110,7 +113,7 @@ def controller_uid(manifest: Manifest) -> str:
 
 def read_job(job: Manifest) -> JobFacts:
     meta, spec, status = job["metadata"], job.get("spec", {}), job.get("status") or {}
-    conditions = _true_conditions(status)
+    conditions, annotations = _true_conditions(status), meta.get("annotations") or {}
     failed = conditions.get("Failed") or conditions.get("FailureTarget") or {}
     return JobFacts(
         name=meta["name"],
@@ -125,6 +128,8 @@ def read_job(job: Manifest) -> JobFacts:
         failure=str(failed.get("reason") or "Failed") if failed else "",
         failure_message=str(failed.get("message") or ""),
         failed_at=moment(failed.get("lastTransitionTime")),
+        app_secret=str(annotations.get(names.ANNOTATION_APP_SECRET) or ""),
+        token_repository=str(annotations.get(names.ANNOTATION_TOKEN_FOR) or ""),
     )
 
 
