@@ -153,6 +153,18 @@ class PlayedKubernetes:
         status = {"phase": "Failed", "reason": "Evicted", "message": "low on memory", "conditions": [condition]}
         await self.cluster.patch(POD, meta["namespace"], meta["name"], {"status": status}, subresource="status")
 
+    async def running(self) -> list[Manifest]:
+        """Every pod whose agent runs."""
+        return [pod for pod in (await self.cluster.list(POD, None)).items if _phase(pod) == "Running"]
+
+    async def drain(self, pod: Manifest) -> None:
+        """Have a running pod leave its node: it is told to end, and may still say what it did."""
+        meta = pod["metadata"]
+        condition = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+        body = {"status": {"conditions": [condition]}}
+        await self.cluster.patch(POD, meta["namespace"], meta["name"], body, subresource="status")
+        await self._delete(pod)
+
     async def _status(self, pod: Manifest, phase: str, state: Manifest) -> None:
         meta = pod["metadata"]
         agent = {"name": "kelos-agent", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": state}

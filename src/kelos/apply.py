@@ -9,12 +9,34 @@ from datetime import datetime, timezone
 from hashlib import sha256
 from typing import Protocol, assert_never
 
-from kelos.api.kinds import EVENT, SECRET, Kind, Manifest
+from kelos.api.kinds import EVENT, SECRET, TASK_RECORD, Kind, Manifest
 from kelos.api.names import ANNOTATION_TOKEN_EXPIRES, FIELD_MANAGER, KEY_GITHUB_TOKEN
 from kelos.clients.github_app import Grant, Token
 from kelos.cluster.protocol import Cluster
-from kelos.errors import AlreadyExists, ClusterError, Forbidden, Invalid, KelosError, NotFound, TokenUnavailable
-from kelos.plan import Create, Delete, DropFinalizer, Mint, Patch, Plan, Replace, SetStatus, Step, Tell
+from kelos.errors import (
+    AlreadyExists,
+    ClusterError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    KelosError,
+    NotFound,
+    TokenUnavailable,
+)
+from kelos.plan import (
+    AddFinalizer,
+    Create,
+    Delete,
+    DropFinalizer,
+    Mint,
+    Patch,
+    Plan,
+    Record,
+    Replace,
+    SetStatus,
+    Step,
+    Tell,
+)
 
 
 class Tokens(Protocol):
@@ -27,7 +49,8 @@ class Tokens(Protocol):
 class Systems:
     """The real systems that steps act on; without `tokens` nothing may be minted.
 
-    `warn` hears of what was lost without harm, `learn` of each object whose status was written, as it is now.
+    `warn` hears of what was lost without harm, `learn` of each object whose status was written, as it is now,
+    `recorded` of each TaskRecord that was not there before.
     """
 
     cluster: Cluster
@@ -35,6 +58,7 @@ class Systems:
     warn: Callable[[str], object] = lambda _: None
     learn: Callable[[Manifest], object] = lambda _: None
     tokens: Tokens | None = None
+    recorded: Callable[[Manifest], object] = lambda _: None
 
 
 class Taken(KelosError):
@@ -86,6 +110,10 @@ async def _do(step: Step, systems: Systems) -> None:
             await _drop_finalizer(step, cluster)
         case Mint():
             await _mint(step, systems)
+        case AddFinalizer():
+            await _add_finalizer(step, cluster)
+        case Record(manifest=manifest):
+            await _record(manifest, systems)
         case Tell():
             await _tell(step, systems)
         case _:
@@ -143,6 +171,35 @@ async def _drop_finalizer(step: DropFinalizer, cluster: Cluster) -> None:
         await cluster.patch(step.kind, step.namespace, step.name, body, field_manager=FIELD_MANAGER)
     except NotFound:
         return
+
+
+async def _add_finalizer(step: AddFinalizer, cluster: Cluster) -> None:
+    """Raises NotFound or Conflict when there is nothing left to hold: what follows must not be done then."""
+    meta = (await cluster.get(step.kind, step.namespace, step.name))["metadata"]
+    if meta["uid"] != step.uid or "deletionTimestamp" in meta:
+        raise Conflict(f"{step.kind} '{step.name}' is gone or going")
+    there = list(meta.get("finalizers") or ())
+    if step.finalizer in there:
+        return
+    body = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": [*there, step.finalizer]}}
+    await cluster.patch(step.kind, step.namespace, step.name, body, field_manager=FIELD_MANAGER)
+
+
+async def _record(manifest: Manifest, systems: Systems) -> None:
+    spec, namespace = manifest["spec"], manifest["metadata"]["namespace"]
+    what = f"What Task '{spec['taskRef']['name']}' in namespace '{namespace}' used is not on record"
+    try:
+        await systems.cluster.create(TASK_RECORD, manifest)
+        systems.recorded(manifest)
+    except AlreadyExists:
+        return
+    except NotFound as error:
+        text = f"{what}: the cluster does not know TaskRecords; install the definitions of Kelos"
+        raise ClusterError(text, status=error.status) from error
+    except Forbidden as error:
+        if "being terminated" not in str(error):
+            raise
+        systems.warn(f"{what}: its namespace is being deleted")
 
 
 async def _tell(step: Tell, systems: Systems) -> None:

@@ -88,6 +88,27 @@ class Mint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddFinalizer:
+    """Put one finalizer on an object, keeping all others; the pass ends when the object is gone or going."""
+
+    kind: Kind
+    namespace: str | None
+    name: str
+    uid: str
+    finalizer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Write a TaskRecord. One of that name is the same one: its name is the Task's uid.
+
+    In a namespace that is being deleted there is no room for it any more, and nobody to read it.
+    """
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tell:
     """An Event on an object. A repeated one (same object, reason and message) is told once."""
 
@@ -100,7 +121,7 @@ class Tell:
     message: str
 
 
-Step = Create | Replace | Patch | Delete | SetStatus | DropFinalizer | Mint | Tell
+Step = Create | Replace | Patch | Delete | SetStatus | DropFinalizer | AddFinalizer | Mint | Record | Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.access import Source, select
 from kelos.cluster.client import HttpCluster, connect
 from kelos.controllers.task import TaskController
+from kelos.errors import Forbidden
 from kelos.install import rbac
 from kelos.install.controller import NAME
 from kelos.local.garbage.collector import run_garbage_collector
@@ -37,20 +38,26 @@ USAGE = Usage(input_tokens=7, cost_usd="0.25")
 
 
 class Counted:
-    """A cluster that remembers what was written."""
+    """A cluster that remembers what was written, and what its Role does not allow."""
 
     def __init__(self, cluster: HttpCluster) -> None:
         self._cluster = cluster
         self.writes: list[str] = []
+        self.denied: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         deed = getattr(self._cluster, name)
-        if name not in ("create", "replace", "patch", "delete"):
+        if name not in ("get", "list", "create", "replace", "patch", "delete"):
             return deed
 
         async def call(kind: Kind, *args: Any, **options: Any) -> Any:
-            self.writes.append(f"status {_said(args)}" if options.get("subresource") else f"{name} {kind}")
-            return await deed(kind, *args, **options)
+            if name not in ("get", "list"):
+                self.writes.append(f"status {_said(args)}" if options.get("subresource") else f"{name} {kind}")
+            try:
+                return await deed(kind, *args, **options)
+            except Forbidden as error:
+                self.denied += [str(error)] if " cannot " in str(error) else []
+                raise
 
         return call
 
@@ -191,6 +198,7 @@ async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        assert [] == counted.denied
 
 
 async def _connect(document: Manifest) -> HttpCluster:

@@ -8,7 +8,8 @@ import pytest
 
 import app_keys
 import make
-from kelos.api.kinds import EVENT, JOB, LEASE, POD, PVC, SECRET, TASK, WORKSPACE
+from kelos.api.kinds import EVENT, JOB, LEASE, POD, PVC, SECRET, TASK, TASK_RECORD, WORKSPACE
+from kelos.errors import Invalid
 
 from .servers import Server
 from .task_cluster import task_cluster
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_task_succeeds_with_its_results_and_few_writes(server: Server) -> None:
-    """Thousands of Tasks share one API server: five writes each, events aside."""
+    """Thousands of Tasks share one API server: six writes each, the record of its cost among them, events aside."""
     async with task_cluster(server) as tasks:
         await tasks.create(TASK, make.task_manifest(prompt="succeed"))
 
@@ -32,7 +33,7 @@ async def test_a_task_succeeds_with_its_results_and_few_writes(server: Server) -
         writes = [write for write in tasks.counted.writes if write != "create Event"]
         # A busy machine may start pods slowly; people are then told why, which is a write for each new reason.
         slow = {write for write in writes if write.startswith("status of the same phase")}
-        assert len(writes) <= 5 + len(slow), writes
+        assert len(writes) <= 6 + len(slow), writes
         events = {e["reason"] for e in (await tasks.cluster.list(EVENT, tasks.namespace)).items}
         assert {"TaskCreated", "TaskSucceeded"} <= events
 
@@ -45,6 +46,35 @@ async def test_a_failed_task_says_why_and_runs_once(server: Server) -> None:
 
         assert ("Failed", "AgentError", "boom") == (status["phase"], status["reason"], status["message"])
         assert ("0.25", 1) == (status["usage"]["cost"], len(tasks.served))
+
+
+async def test_a_task_that_expires_at_once_leaves_its_record(server: Server) -> None:
+    """What it used outlives it, and nobody can change it any more."""
+    async with task_cluster(server) as tasks:
+        made = await tasks.create(TASK, make.task_manifest(prompt="succeed", ttlSecondsAfterFinished=0))
+
+        await tasks.none_left(TASK, JOB, POD)
+
+        (record,) = (await tasks.cluster.list(TASK_RECORD, tasks.namespace)).items
+        assert (made["metadata"]["uid"], "0.25") == (record["metadata"]["name"], record["spec"]["usage"]["cost"])
+        body = {"spec": {"usage": {"cost": "0"}}}
+        with pytest.raises(Invalid, match="TaskRecord spec is immutable"):
+            await tasks.cluster.patch(TASK_RECORD, tasks.namespace, record["metadata"]["name"], body)
+
+
+async def test_a_task_that_is_deleted_while_it_runs_leaves_its_record(server: Server) -> None:
+    """Its pod says what it used when it is told to end."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="hang"))
+        await tasks.running()
+
+        await tasks.cluster.delete(TASK, tasks.namespace, "fix-bug")
+
+        await tasks.none_left(TASK, JOB, POD)
+        (record,) = (await tasks.cluster.list(TASK_RECORD, tasks.namespace)).items
+        assert ("Cancelled", "fix-bug", "0.25") == (
+            record["spec"]["reason"], record["spec"]["taskRef"]["name"], record["spec"]["usage"]["cost"],
+        )  # fmt: skip
 
 
 async def test_a_cancelled_task_ends_its_pod_and_keeps_its_cost(server: Server) -> None:

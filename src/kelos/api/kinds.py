@@ -45,8 +45,9 @@ GROUP = "kelos.dev"
 TASK = Kind(group=GROUP, version="v1alpha2", kind="Task", plural="tasks")
 WORKSPACE = Kind(group=GROUP, version="v1alpha2", kind="Workspace", plural="workspaces")
 AGENT_CONFIG = Kind(group=GROUP, version="v1alpha2", kind="AgentConfig", plural="agentconfigs")
+TASK_RECORD = Kind(group=GROUP, version="v1alpha2", kind="TaskRecord", plural="taskrecords")
 
-NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner", "TaskRecord")
+NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner")
 """Kinds of the group that have no definition here; a manifest of one is refused with a sentence."""
 
 JOB = Kind(group="batch", version="v1", kind="Job", plural="jobs")

@@ -33,9 +33,11 @@ ANNOTATION_APP_SECRET = "kelos.dev/github-app-secret"  # on Job and token Secret
 ANNOTATION_TOKEN_FOR = "kelos.dev/token-repository"  # on Job and token Secret → controller: address without user
 ANNOTATION_TOKEN_MINTED = "kelos.dev/token-minted-at"  # on the token Secret → controller: by our clock
 ANNOTATION_TOKEN_EXPIRES = "kelos.dev/token-expires-at"  # on the token Secret → controller: by GitHub's clock
+ANNOTATION_ORIGIN = "kelos.dev/origin"  # Job builder → controller: JSON of what a record says of a Task that is gone
 ANNOTATION_PROMPT = "kelos.dev/prompt"  # Job builder → kubelet (downward API file): the prompt, when it is small
 
 FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
+FINALIZER_RECORD = "kelos.dev/record"  # controller → itself: the Task alone knows what lost pods used; until its record
 FINALIZER_TASK = "kelos.dev/finalizer"  # the reference's; stripped when found
 
 FIELD_MANAGER = "kelos-controller"

@@ -33,7 +33,7 @@ def command(
     all_namespaces: bool,
     phase: tuple[str, ...],
 ) -> None:
-    """List RESOURCE (task, workspace, agentconfig), or look at the one called NAME."""
+    """List RESOURCE (task, workspace, agentconfig, taskrecord), or look at the one called NAME."""
     found = find_resource(resource)
     if name and all_namespaces:
         raise UserError("A name and --all-namespaces exclude each other; use -n with the name")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from kelos.api.kinds import AGENT_CONFIG, TASK, WORKSPACE, Kind, Manifest
-from kelos.cli.output import age, task_duration
+from kelos.api.kinds import AGENT_CONFIG, TASK, TASK_RECORD, WORKSPACE, Kind, Manifest
+from kelos.cli.output import age, moment, short_duration, task_duration
 from kelos.errors import UserError
 
 Row = Callable[[Manifest, datetime], Sequence[object]]
@@ -66,6 +66,26 @@ def _agent_config(config: Manifest, now: datetime) -> Sequence[object]:
     return config["metadata"]["name"], *counts, age(config, now)
 
 
+def _task_record(record: Manifest, now: datetime) -> Sequence[object]:
+    spec = record["spec"]
+    usage = spec.get("usage") or {}
+    cached = [usage[field] for field in ("cacheReadTokens", "cacheWriteTokens") if field in usage]
+    ended = moment(spec.get("completionTime"))
+    return (
+        spec["taskRef"]["name"],
+        spec.get("phase"),
+        spec.get("type"),
+        spec.get("model"),
+        usage.get("cost"),
+        usage.get("inputTokens"),
+        sum(cached) if cached else None,
+        usage.get("outputTokens"),
+        spec.get("branch"),
+        spec.get("triggeredBy"),
+        short_duration(now - ended) if ended is not None else None,
+    )
+
+
 RESOURCES = (
     Resource(
         kind=TASK,
@@ -84,6 +104,12 @@ RESOURCES = (
         words=("agentconfig", "agentconfigs", "ac"),
         header=("NAME", "PLUGINS", "SKILLS", "MCP SERVERS", "AGE"),
         row=_agent_config,
+    ),
+    Resource(
+        kind=TASK_RECORD,
+        words=("taskrecord", "taskrecords", "tr"),
+        header=("TASK", "PHASE", "TYPE", "MODEL", "COST", "INPUT", "CACHED", "OUTPUT", "BRANCH", "FOR", "ENDED"),
+        row=_task_record,
     ),
 )
 

@@ -14,7 +14,13 @@ def command() -> None:
 
 
 @command.command("controller")
-@click.option("--watch-namespace", metavar="NAME", help="Serve one namespace instead of all.")
+@click.option(
+    "--watch-namespace",
+    "namespaces",
+    multiple=True,
+    metavar="NAME",
+    help="Serve this namespace instead of all (repeatable; so does -n): rights in it are enough.",
+)
 @click.option("--leader-elect", is_flag=True, help="Wait until no other controller leads.")
 @click.option("--election-namespace", default="kelos-system", show_default=True, help="Where the leader's Lease is.")
 @click.option("--agent-image", "images", multiple=True, metavar="TYPE=IMAGE", help="Image of an agent (repeatable).")
@@ -34,10 +40,17 @@ def command() -> None:
     show_default=True,
     help="What to write to stderr.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["json", "text"]),
+    default="json",
+    show_default=True,
+    help="One JSON object a line, or lines for people.",
+)
 @pass_settings
 def controller(
     settings: Context,
-    watch_namespace: str | None,
+    namespaces: tuple[str, ...],
     leader_elect: bool,
     election_namespace: str,
     images: tuple[str, ...],
@@ -47,6 +60,7 @@ def controller(
     persistent_storage_class: str | None,
     health_port: int | None,
     log_level: str,
+    log_format: str,
 ) -> None:
     """Run the controller against the cluster of the kubeconfig."""
     import structlog
@@ -55,7 +69,8 @@ def controller(
     from kelos.processes.signals import until_signal
     from kelos.telemetry.logs import configure_logs
 
-    configure_logs(level=log_level)
+    configure_logs(level=log_level, as_json=log_format == "json")
+    served = tuple(dict.fromkeys((*namespaces, *([settings.namespace_flag] if settings.namespace_flag else []))))
     defaults = Settings()
     chosen = Settings(
         agent_images={**default_images(), **dict(_pairs(images))},
@@ -68,13 +83,13 @@ def controller(
     async def run() -> None:
         async with settings.cluster() as cluster:
             log = structlog.get_logger("kelos")
-            log.info("Controller started", namespace=watch_namespace or "all", server=settings.access.server)
+            log.info("Controller started", namespaces=list(served) or "all", server=settings.access.server)
             await until_signal(
                 run_controller(
                     cluster,
                     settings=chosen,
                     log=log,
-                    namespace=watch_namespace,
+                    namespaces=served,
                     election_namespace=election_namespace if leader_elect else None,
                     health_port=health_port,
                 )

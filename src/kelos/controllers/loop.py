@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
+from kelos.cluster.pace import now
 from kelos.cluster.queue import Queue
-from kelos.errors import ClusterError, Conflict, KelosError, NotFound
+from kelos.errors import Conflict, KelosError, NotFound
+from kelos.telemetry.logs import one_pass
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -17,7 +19,9 @@ LAST_PASS_SECONDS = 3.0
 
 
 class Log(Protocol):
-    """The part of a structured logger that the loop uses."""
+    """The part of a structured logger that controllers use."""
+
+    def info(self, event: str, **fields: object) -> object: ...
 
     def warning(self, event: str, **fields: object) -> object: ...
 
@@ -26,16 +30,34 @@ class Log(Protocol):
     def exception(self, event: str, **fields: object) -> object: ...
 
 
+class Meter(Protocol):
+    """Who counts passes, by `ok`, `again`, `failed` or `broken`."""
+
+    def passed(self, result: str, seconds: float) -> None: ...
+
+
 class Loop(Generic[Key]):
-    """Workers over one queue. `reconcile` returns in how many seconds to look again, or None."""
+    """Workers over one queue. `reconcile` returns in how many seconds to look again, or None.
+
+    `describe` names a key's object in the log: all lines of one pass carry these fields and one `reconcile_id`.
+    """
 
     def __init__(
-        self, name: str, queue: Queue[Key], reconcile: Callable[[Key], Awaitable[float | None]], log: Log
+        self,
+        name: str,
+        queue: Queue[Key],
+        reconcile: Callable[[Key], Awaitable[float | None]],
+        log: Log,
+        *,
+        describe: Callable[[Key], Mapping[str, str]],
+        meter: Meter | None = None,
     ) -> None:
         self._name = name
         self._queue = queue
         self._reconcile = reconcile
         self._log = log
+        self._describe = describe
+        self._meter = meter
 
     async def run(self, workers: int = WORKERS) -> None:
         """Work until cancelled; a pass that has begun may finish, but not for long: somebody else may lead soon."""
@@ -53,23 +75,28 @@ class Loop(Generic[Key]):
 
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:
+            started_at = now()
             try:
-                await self._pass(key)
+                with one_pass(controller=self._name, **self._describe(key)):
+                    result = await self._pass(key)
+                if self._meter is not None:
+                    self._meter.passed(result, now() - started_at)
             finally:
                 self._queue.done(key)
 
-    async def _pass(self, key: Key) -> None:
+    async def _pass(self, key: Key) -> str:
         try:
             again = await self._reconcile(key)
         except (Conflict, NotFound):
             self._queue.retry(key)  # somebody was faster: look again, quietly
-        except (ClusterError, KelosError) as error:
-            seconds = self._queue.retry(key)
-            self._log.warning("Pass failed", controller=self._name, key=str(key), error=str(error), again_in=seconds)
+            return "again"
+        except KelosError as error:
+            self._log.warning("Pass failed", error=str(error), again_in=self._queue.retry(key))
+            return "failed"
         except Exception:
-            seconds = self._queue.retry(key)
-            self._log.exception("Pass broke", controller=self._name, key=str(key), again_in=seconds)
-        else:
-            self._queue.forget(key)
-            if again is not None:
-                self._queue.add_after(key, again)
+            self._log.exception("Pass broke", again_in=self._queue.retry(key))
+            return "broken"
+        self._queue.forget(key)
+        if again is not None:
+            self._queue.add_after(key, again)
+        return "ok"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
+from kelos.api.kinds import Manifest
 from kelos.api.names import ANNOTATION_LEASE
 from kelos.api.task import Task
 from kelos.apply import Refused, Systems, Taken, Tokens, apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Meter, Queue
+from kelos.controllers.books import Books, Tally
 from kelos.controllers.lock_view import LockReader
 from kelos.controllers.loop import WORKERS, Log, Loop
+from kelos.controllers.loop import Meter as PassMeter
+from kelos.controllers.pod_view import PodReader
 from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import Key, build_caches, key_of, owner_keys, subscribe
@@ -21,9 +27,10 @@ from kelos.controllers.warnings import Warnings
 from kelos.errors import TokenUnavailable, UserError
 from kelos.plan import Plan
 from kelos.settings import Settings
+from kelos.tasks.accounts.record import plan_leftovers
 from kelos.tasks.blockers import awaited_secrets
 from kelos.tasks.held.token import plan_renewal_failed
-from kelos.tasks.plan import plan, plan_orphans, plan_unreadable
+from kelos.tasks.plan import plan, plan_unreadable
 from kelos.tasks.start import plan_no_token, plan_refusal, plan_taken
 from kelos.tasks.view import TaskView
 
@@ -71,6 +78,8 @@ class TaskController:
         namespace: str | None = None,
         meter: Meter | None = None,
         tokens: Tokens | None = None,
+        passes: PassMeter | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.caches = build_caches(cluster, namespace)
         self.queue: Queue[Key] = Queue(meter=meter)
@@ -79,15 +88,17 @@ class TaskController:
             cluster=cluster,
             caches=self.caches,
             start=StartReader(cluster=cluster, locks=LockReader(cluster=cluster, caches=self.caches)),
+            pods=PodReader(cluster=cluster, caches=self.caches, now=now),
             settings=settings,
             now=now,
             silence=self._leases.silence,
             warnings=Warnings(cluster, monotonic),
         )
+        self._books = Books(tasks=self.caches.tasks, log=log, tally=tally)
         self._systems = Systems(
-            cluster=cluster, now=now, warn=log.warning, learn=self.caches.tasks.learn, tokens=tokens
+            cluster=cluster, now=now, warn=log.warning, recorded=self._books.recorded, tokens=tokens
         )
-        self._loop = Loop("task", self.queue, self.reconcile, log)
+        self._loop = Loop("task", self.queue, self.reconcile, log, describe=_names, meter=passes)
         self._missing = SecretWatches(cluster, self.queue.add)
         subscribe(self.caches, self.queue.add)
 
@@ -142,32 +153,47 @@ class TaskController:
         return f"Still reading {', '.join(waiting)}" if waiting else ""
 
     async def reconcile(self, key: Key) -> float | None:
-        """One pass over one Task; in how many seconds to look again."""
+        """One pass over one Task and what earlier ones of its name left; in how many seconds to look again."""
+        again = await self._pass(key)
+        leftovers = await self._observer.pods.leftovers(*key)
+        await apply(plan_leftovers(leftovers, self._systems.now()), self._systems)
+        return again
+
+    async def _pass(self, key: Key) -> float | None:
         try:
             view = await self._observer.observe(*key)
         except UserError as error:
-            decided = plan_unreadable(self.caches.tasks.get(*key) or {}, str(error), self._systems.now())
-            await apply(decided, self._systems)
+            task = self.caches.tasks.get(*key) or {}
+            decided = plan_unreadable(task, str(error), self._systems.now())
+            await apply(decided, self._that_learn(task.get("status") or {}))
             return None
         if view is None:
             self._leases.forget(key)
             self._missing.expect(key, ())
-            decided = plan_orphans(self._observer.orphans(*key))
-            await apply(decided, self._systems)
-            return decided.again_in_seconds
+            return None
         self._missing.expect(key, awaited_secrets(view))
         return await self._carry_out(plan(view), view)
 
     async def _carry_out(self, decided: Plan, view: TaskView) -> float | None:
+        systems = self._that_learn(view.status)
         try:
-            await apply(decided, self._systems)
+            await apply(decided, systems)
         except Refused as refused:
             decided = plan_refusal(view, refused.step.kind, refused.answer)
-            await apply(decided, self._systems)
+            await apply(decided, systems)
         except Taken as taken:
             decided = plan_taken(view, taken.kind, taken.name)
-            await apply(decided, self._systems)
+            await apply(decided, systems)
         except TokenUnavailable as why:
             decided = plan_renewal_failed(view, decided, why) if view.owns_job else plan_no_token(view, why)
-            await apply(decided, self._systems)
+            await apply(decided, systems)
+        self._books.ended(view, decided)
         return decided.again_in_seconds
+
+    def _that_learn(self, before: Manifest) -> Systems:
+        """The systems for one pass: what a status becomes is told beside what it was."""
+        return replace(self._systems, learn=partial(self._books.status_written, before))
+
+
+def _names(key: Key) -> dict[str, str]:
+    return {"namespace": key[0], "task": key[1]}

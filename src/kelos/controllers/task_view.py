@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
-from kelos.api import names
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
-from kelos.api.kinds import POD, Manifest
+from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
-from kelos.controllers.reading import is_finished, list_all, phase_of
+from kelos.controllers.pod_view import PodReader, in_order
+from kelos.controllers.reading import is_finished, phase_of
 from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import TaskCaches
 from kelos.controllers.warnings import Warnings
-from kelos.errors import ClusterError, Invalid, NotFound, UserError
+from kelos.errors import UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
-from kelos.tasks.evidence.attempts import needs_log, recorded
-from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job, read_pod
+from kelos.tasks.evidence.attempts import recorded
+from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job
+from kelos.tasks.finish import needs_all_pods
 from kelos.tasks.follow import needs_fresh_pods
 from kelos.tasks.stop import needs_warnings, newest
 from kelos.tasks.view import Dependency, TaskView
 
 Parsed = TypeVar("Parsed")
-
-LOG_TAIL_LINES = 200
-LOG_LIMIT_BYTES = 1024 * 1024
-LOG_PATIENCE = timedelta(minutes=5)
-"""How long an unreadable log keeps a Task from ending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +37,7 @@ class Observer:
     cluster: Cluster
     caches: TaskCaches
     start: StartReader
+    pods: PodReader
     settings: Settings
     now: Callable[[], datetime]
     silence: Callable[[Task], float | None]
@@ -52,11 +49,11 @@ class Observer:
         if manifest is None:
             return None
         view = self._from_caches(manifest)
-        if view.task.is_being_deleted:
-            return view
-        if not view.task.is_finished:
+        if not view.task.is_finished and not view.task.is_being_deleted:
             view = await self._closer(view)
-        return replace(view, logs=await self._logs(view))
+        elif needs_all_pods(view):
+            view = await self._with_fresh_pods(view)
+        return replace(view, logs=await self.pods.logs(view.pods, recorded(view)))
 
     async def _closer(self, view: TaskView) -> TaskView:
         """What the caches cannot be trusted with."""
@@ -66,22 +63,20 @@ class Observer:
         if not (view.owns_job or view.status.get("jobName") or view.pods):
             return view
         if needs_fresh_pods(view):
-            uid = f"{names.LABEL_TASK_UID}={view.task.meta.uid}"
-            found = await list_all(self.cluster, POD, view.task.meta.namespace, labels=uid)
-            view = replace(view, pods=_made_by(view.job, view.owns_job, _in_order(found)))
+            view = await self._with_fresh_pods(view)
         if needs_warnings(view):
             view = replace(view, warning=await self._warning(view))
         return view
+
+    async def _with_fresh_pods(self, view: TaskView) -> TaskView:
+        found = await self.pods.fresh(view.task.meta.namespace, view.task.meta.uid)
+        return replace(view, pods=_made_by(view.job, view.owns_job, found))
 
     async def _warning(self, view: TaskView) -> str:
         """The newest warning about the pod that does not start, or the Job that has none."""
         pod = newest(view.pods)
         uid = pod.uid if pod is not None else view.job.uid if view.job is not None else ""
         return await self.warnings.newest(view.task.meta.namespace, uid)
-
-    def orphans(self, namespace: str, name: str) -> tuple[PodFacts, ...]:
-        """Pods of a Task that is gone."""
-        return tuple(read_pod(pod) for pod in self.caches.pods.by("task", f"{namespace}/{name}"))
 
     def _from_caches(self, manifest: Manifest) -> TaskView:
         task, caches = parse_task(manifest), self.caches
@@ -93,8 +88,8 @@ class Observer:
         configs = {n: caches.agent_configs.get(namespace, n) for n in worker.agent_config_names}
         facts = read_job(job) if job is not None else None
         owns_job = facts is not None and facts.owner_uid == uid
-        pods = _made_by(facts, owns_job, _in_order(caches.pods.by("task-uid", uid)))
-        own = {pod.uid for pod in pods}
+        labelled = in_order(caches.pods.by("task-uid", uid))
+        pods = _made_by(facts, owns_job, labelled)
         return TaskView(
             task=task,
             status=manifest.get("status") or {},
@@ -102,7 +97,7 @@ class Observer:
             settings=self.settings,
             job=facts,
             pods=pods,
-            strays=tuple(pod for pod in self.orphans(namespace, task.meta.name) if pod.uid not in own),
+            strays=tuple(pod for pod in labelled if pod not in pods),
             workspace=_read(parse_workspace, workspace, problems),
             agent_configs={name: _read(parse_agent_config, config, problems) for name, config in configs.items()},
             problems=tuple(problems),
@@ -112,29 +107,6 @@ class Observer:
             held=tuple(caches.leases.by("holder", f"{namespace}/{uid}")),
             client_silence_seconds=self.silence(task),
         )
-
-    async def _logs(self, view: TaskView) -> Mapping[str, str]:
-        known = recorded(view)
-        wanted = (pod for pod in view.pods if pod.holds_outcome and pod.uid not in known and needs_log(pod))
-        return {pod.uid: await self._log(pod) for pod in wanted}
-
-    async def _log(self, pod: PodFacts) -> str:
-        """The end of the agent's log; empty when it is gone, or stayed unreadable for too long."""
-        tail = bytearray()
-        try:
-            chunks = self.cluster.logs(
-                pod.namespace, pod.name, container=names.CONTAINER_AGENT, tail_lines=LOG_TAIL_LINES
-            )
-            async for chunk in chunks:
-                tail += chunk
-                del tail[:-LOG_LIMIT_BYTES]
-        except (NotFound, Invalid):
-            return ""
-        except ClusterError:
-            ended = pod.agent.finished_at or pod.created_at
-            if self.now() - ended < LOG_PATIENCE:
-                raise
-        return tail.decode(errors="replace")
 
     def _dependency(self, namespace: str, name: str) -> Dependency | None:
         manifest = self.caches.tasks.get(namespace, name)
@@ -177,11 +149,6 @@ class Observer:
 def _is_behind_us(task: Manifest) -> bool:
     """Whether it waits for nothing; the members of a circle fail one after the other, and all for the circle."""
     return is_finished(task) and (task.get("status") or {}).get("reason") != Reason.DEPENDENCY_CYCLE.value
-
-
-def _in_order(pods: Iterable[Manifest]) -> tuple[PodFacts, ...]:
-    """Oldest first."""
-    return tuple(sorted((read_pod(pod) for pod in pods), key=lambda pod: (pod.created_at, pod.name)))
 
 
 def _made_by(job: JobFacts | None, owns_job: bool, pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:

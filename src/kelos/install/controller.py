@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from kelos.api.kinds import Manifest
 from kelos.install import rbac
 from kelos.settings import AGENT_TYPES, REGISTRY
 
 NAMESPACE = "kelos-system"
 NAME = "kelos-controller"
+ELECTION = "kelos-controller-election"
 HEALTH_PORT = 8081
 USER_ID = 61100
 LABELS = {
@@ -17,28 +21,39 @@ LABELS = {
 }
 
 
-def build_controller(
-    *,
-    prefix: str = REGISTRY,
-    tag: str = "latest",
-    namespace: str = NAMESPACE,
-    replicas: int = 1,
-    pull_policy: str | None = None,
-) -> list[Manifest]:
-    """Everything but the CRDs, in the order in which to apply it. Images are `<prefix>/<name>:<tag>`."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta(namespace)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """How the controller is installed. Images are `<prefix>/<name>:<tag>`; without `serves` it serves everybody."""
+
+    prefix: str = REGISTRY
+    tag: str = "latest"
+    namespace: str = NAMESPACE
+    serves: tuple[str, ...] = ()
+    replicas: int = 1
+    pull_policy: str | None = None
+
+
+def build_controller(wanted: Installation) -> list[Manifest]:
+    """Everything but the CRDs, in the order in which to apply it. Namespaces that it serves must be there."""
+    namespace = wanted.namespace
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": _restricted()}},
-        account,
-        rbac.role(NAME, None, rbac.rules()),
-        rbac.binding(NAME, None, NAME, namespace),
-        rbac.role(NAME, namespace, rbac.rules(rbac.ELECTION_RULES)),
-        rbac.binding(NAME, namespace, NAME, namespace),
-        _deployment(prefix, tag, namespace, replicas, pull_policy),
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta(namespace)},
+        *_rights(wanted),
+        rbac.role(ELECTION, namespace, rbac.rules(rbac.ELECTION_RULES)),
+        rbac.binding(ELECTION, namespace, NAME, namespace),
+        _deployment(wanted),
     ]
 
 
-def _deployment(prefix: str, tag: str, namespace: str, replicas: int, pull_policy: str | None) -> Manifest:
+def _rights(wanted: Installation) -> Iterator[Manifest]:
+    """A ClusterRole, or a Role in each served namespace: then Secrets of all others are out of reach."""
+    for served in wanted.serves or (None,):
+        yield rbac.role(NAME, served, rbac.rules())
+        yield rbac.binding(NAME, served, NAME, wanted.namespace)
+
+
+def _deployment(wanted: Installation) -> Manifest:
     pod = {
         "serviceAccountName": NAME,
         "terminationGracePeriodSeconds": 15,
@@ -48,22 +63,24 @@ def _deployment(prefix: str, tag: str, namespace: str, replicas: int, pull_polic
             "runAsGroup": USER_ID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(prefix, tag, namespace, pull_policy)],
+        "containers": [_container(wanted)],
     }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _meta(namespace),
+        "metadata": _meta(wanted.namespace),
         "spec": {
-            "replicas": replicas,
+            "replicas": wanted.replicas,
             "selector": {"matchLabels": LABELS},
             "template": {"metadata": {"labels": LABELS}, "spec": pod},
         },
     }
 
 
-def _container(prefix: str, tag: str, namespace: str, pull_policy: str | None) -> Manifest:
-    args = ["serve", "controller", "--leader-elect", f"--election-namespace={namespace}"]
+def _container(wanted: Installation) -> Manifest:
+    prefix, tag, pull_policy = wanted.prefix, wanted.tag, wanted.pull_policy
+    args = ["serve", "controller", "--leader-elect", f"--election-namespace={wanted.namespace}"]
+    args += [f"--watch-namespace={served}" for served in wanted.serves]
     args += [f"--health-port={HEALTH_PORT}", f"--runner-image={prefix}/kelos-runner:{tag}"]
     args += [f"--agent-image={agent}={prefix}/{agent}:{tag}" for agent in AGENT_TYPES]
     container: Manifest = {

@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 
 from kelos.api.agent_config import AgentConfig
-from kelos.api.kinds import AGENT_CONFIG, CRD, TASK, WORKSPACE, Kind, Manifest
+from kelos.api.kinds import AGENT_CONFIG, CRD, TASK, TASK_RECORD, WORKSPACE, Kind, Manifest
 from kelos.api.meta import Object
 from kelos.api.schema import structural_schema
 from kelos.api.task import Task
+from kelos.api.task_record import TaskRecord
 from kelos.api.workspace import Workspace
 
 VERSIONS = ("v1alpha1", "v1alpha2")
@@ -29,6 +30,8 @@ class _Definition:
     model: type[Object]
     columns: tuple[Manifest, ...] = ()
     has_status: bool = False
+    short_names: tuple[str, ...] = ()
+    versions: tuple[str, ...] = VERSIONS
 
 
 # The agent may stand in two places of a Task's spec and a column has one path: status.type is what counts.
@@ -51,6 +54,29 @@ _DEFINITIONS = (
         kind=WORKSPACE, model=Workspace, columns=(_column("Repo", ".spec.repo"), _column("Ref", ".spec.ref"), _AGE)
     ),
     _Definition(kind=AGENT_CONFIG, model=AgentConfig, columns=(_AGE,)),
+    _Definition(
+        kind=TASK_RECORD,
+        model=TaskRecord,
+        short_names=("tr",),
+        versions=(STORED,),  # younger than the other one
+        columns=(
+            _column("Task", ".spec.taskRef.name"),
+            _column("Phase", ".spec.phase"),
+            _column("Type", ".spec.type"),
+            _column("Model", ".spec.model"),
+            _column("Cost", ".spec.usage.cost"),
+            _column("Input", ".spec.usage.inputTokens", type="integer"),
+            _column("Output", ".spec.usage.outputTokens", type="integer"),
+            _column("Cache Read", ".spec.usage.cacheReadTokens", type="integer", is_wide=True),
+            _column("Cache Write", ".spec.usage.cacheWriteTokens", type="integer", is_wide=True),
+            _column("Reason", ".spec.reason", is_wide=True),
+            _column("Attempts", ".spec.attempts", type="integer", is_wide=True),
+            _column("Workspace", ".spec.workspace", is_wide=True),
+            _column("Branch", ".spec.branch", is_wide=True),
+            _column("Triggered By", ".spec.triggeredBy", is_wide=True),
+            _column("Ended", ".spec.completionTime", type="date"),
+        ),
+    ),
 )
 
 
@@ -85,10 +111,11 @@ def _build(definition: _Definition) -> Manifest:
                 "listKind": f"{kind.kind}List",
                 "plural": kind.plural,
                 "singular": kind.kind.lower(),
+                **({"shortNames": list(definition.short_names)} if definition.short_names else {}),
             },
             "scope": "Namespaced",
             "conversion": {"strategy": "None"},
-            "versions": [_version(definition, version) for version in VERSIONS],
+            "versions": [_version(definition, version) for version in definition.versions],
         },
     }
 

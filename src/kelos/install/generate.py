@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 
+from kelos.api.kinds import Manifest
 from kelos.install import templates
-from kelos.install.controller import build_controller
+from kelos.install.controller import Installation, build_controller
 from kelos.install.crds import build_crds
 from kelos.settings import REGISTRY
 
@@ -38,11 +39,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--controller", action="store_true", help="print namespace, rights and Deployment")
     parser.add_argument("--image-prefix", default=REGISTRY, metavar="PREFIX", help="where its images are")
     parser.add_argument("--image-tag", default="latest", metavar="TAG", help="the tag of its images")
+    parser.add_argument(
+        "--serve",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="serve this namespace, with rights in it alone, instead of all (repeatable)",
+    )
     options = parser.parse_args(arguments)
-    if options.crds or options.controller:
-        manifests = build_crds() if options.crds else []
-        if options.controller:
-            manifests += build_controller(prefix=options.image_prefix, tag=options.image_tag)
+    if manifests := list(_asked_for(options)):
         sys.stdout.write(templates.documents(manifests))
         return 0
     stale = tuple(stale_files(options.root))
@@ -54,6 +59,15 @@ def main(arguments: list[str]) -> int:
         _put(options.root / path, content)
         sys.stderr.write(f"{path}\n")
     return 0
+
+
+def _asked_for(options: argparse.Namespace) -> Iterator[Manifest]:
+    """The manifests for stdout; none when files are to be written."""
+    if options.crds:
+        yield from build_crds()
+    if options.controller:
+        wanted = Installation(prefix=options.image_prefix, tag=options.image_tag, serves=tuple(options.serve))
+        yield from build_controller(wanted)
 
 
 def stale_files(root: Path) -> Iterator[tuple[str, str | None]]:

@@ -7,11 +7,15 @@ from kelos.api.kinds import Manifest
 GROUP = "rbac.authorization.k8s.io"
 API_VERSION = f"{GROUP}/v1"
 
-RULES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+Rule = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""API group, resources, verbs."""
+
+RULES: tuple[Rule, ...] = (
     ("kelos.dev", ("tasks",), ("get", "list", "watch", "patch", "delete")),
     ("kelos.dev", ("tasks/status",), ("patch",)),
     # Where owners are guarded, who makes a child that blocks its owner's deletion must be allowed this.
     ("kelos.dev", ("tasks/finalizers",), ("update",)),
+    ("kelos.dev", ("taskrecords",), ("create",)),
     ("kelos.dev", ("workspaces", "agentconfigs"), ("list", "watch")),
     ("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete")),
     ("", ("pods",), ("get", "list", "watch", "patch")),
@@ -22,15 +26,13 @@ RULES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("coordination.k8s.io", ("leases",), ("get", "list", "watch", "create", "update", "delete")),
     ("", ("events",), ("create", "list")),
 )
-"""(API group, resources, verbs) in every namespace that the controller serves."""
+"""In every namespace that the controller serves."""
 
-ELECTION_RULES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("coordination.k8s.io", ("leases",), ("get", "create", "update")),
-)
+ELECTION_RULES: tuple[Rule, ...] = (("coordination.k8s.io", ("leases",), ("get", "create", "update")),)
 """The same for the namespace of the leader's Lease."""
 
 
-def rules(wanted: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = RULES) -> list[Manifest]:
+def rules(wanted: tuple[Rule, ...] = RULES) -> list[Manifest]:
     """Rules as a Role carries them."""
     return [{"apiGroups": [group], "resources": list(what), "verbs": list(verbs)} for group, what, verbs in wanted]
 

@@ -10,6 +10,7 @@ from kelos.api.task import Task
 from kelos.pods.containers import agent_container, extra_init_containers, prepare_container
 from kelos.pods.inputs import Inputs, build_secret, fits_annotation, gather
 from kelos.pods.instructions import Instructions, Mounts, merge
+from kelos.pods.origin import encode, origin_of
 from kelos.pods.policy import backoff_limit, failure_policy, job_deadline_seconds, pod_deadline_seconds
 from kelos.pods.repository import parse_repository
 from kelos.pods.request import JobRequest
@@ -79,7 +80,10 @@ def build_job(request: JobRequest) -> Built:
 def _template(
     request: JobRequest, instructions: Instructions, inputs: Inputs, volumes: Volumes, labels: Manifest
 ) -> Manifest:
-    annotations = {names.LABEL_TASK: request.task.meta.name}
+    annotations = {
+        names.LABEL_TASK: request.task.meta.name,
+        names.ANNOTATION_ORIGIN: encode(origin_of(request.task)),
+    }
     if request.branch_lock:
         annotations[names.ANNOTATION_BRANCH] = request.task.spec.branch or ""
     if request.workspace_lock and request.workspace is not None:

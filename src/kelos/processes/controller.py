@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
 
@@ -22,6 +24,7 @@ from kelos.errors import UserError
 from kelos.settings import Settings
 from kelos.telemetry.heartbeat import create_app, heartbeat
 from kelos.telemetry.metrics import Metrics
+from kelos.telemetry.task_metrics import TaskMetrics
 
 ELECTION = "kelos-controller-leader-election"
 
@@ -35,37 +38,53 @@ async def run_controller(
     *,
     settings: Settings,
     log: Log,
-    namespace: str | None = None,
+    namespaces: Sequence[str] = (),
     election_namespace: str | None = None,
     health_port: int | None = None,
     workers: int = WORKERS,
 ) -> None:
     """The controller until cancelled; with an election namespace only while this process leads.
 
+    It serves these namespaces, each by itself, so that rights in them are enough; all of them when none is named.
     With a health port, /healthz, /readyz and /metrics are served there all the time. Raises UserError when it is taken.
     """
     metrics = Metrics()
+    tally = TaskMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
         github = await stack.enter_async_context(httpx.AsyncClient())
-        controller = TaskController(
-            cluster,
-            settings=settings,
-            now=wall,
-            monotonic=time.monotonic,
-            log=log,
-            namespace=namespace,
-            meter=metrics.queue("task"),
-            tokens=TokenDesk(github, now=wall, monotonic=time.monotonic, chance=random.random),
-        )
-        for cache in controller.caches:
-            _watch_cache(metrics, cache)
+        tokens = TokenDesk(github, now=wall, monotonic=time.monotonic, chance=random.random)
+        controllers = [
+            TaskController(
+                cluster,
+                settings=settings,
+                now=wall,
+                monotonic=time.monotonic,
+                log=log,
+                namespace=namespace,
+                meter=metrics.queue("task"),
+                passes=metrics.loop("task"),
+                tally=tally,
+                tokens=tokens,
+            )
+            for namespace in namespaces or (None,)
+        ]
+        for caches in zip(*(controller.caches for controller in controllers), strict=True):
+            _watch_caches(metrics, caches)
         if health_port is not None:
-            await _serve_health(stack, controller, metrics, health_port)
-        await _lead(controller, cluster, election_namespace, log, metrics, workers)
+            await _serve_health(stack, controllers, metrics, health_port)
+        await _lead(controllers, cluster, election_namespace, log, metrics, workers)
 
 
-async def _serve_health(stack: AsyncExitStack, controller: TaskController, metrics: Metrics, port: int) -> None:
-    app = create_app(alive=controller.complaint, ready=controller.unready, metrics=metrics)
+async def _serve_health(
+    stack: AsyncExitStack, controllers: Sequence[TaskController], metrics: Metrics, port: int
+) -> None:
+    def alive() -> str:
+        return next(filter(None, (controller.complaint() for controller in controllers)), "")
+
+    def ready() -> str:
+        return next(filter(None, (controller.unready() for controller in controllers)), "")
+
+    app = create_app(alive=alive, ready=ready, metrics=metrics)
     try:
         await stack.enter_async_context(heartbeat(app, port))
     except OSError as error:
@@ -74,7 +93,7 @@ async def _serve_health(stack: AsyncExitStack, controller: TaskController, metri
 
 
 async def _lead(
-    controller: TaskController,
+    controllers: Sequence[TaskController],
     cluster: Cluster,
     election_namespace: str | None,
     log: Log,
@@ -83,7 +102,9 @@ async def _lead(
 ) -> None:
     async def work() -> None:
         metrics.is_leader.set(1)
-        await controller.run(workers)
+        async with asyncio.TaskGroup() as group:
+            for controller in controllers:
+                group.create_task(controller.run(workers))
 
     if election_namespace is None:
         await work()
@@ -92,15 +113,17 @@ async def _lead(
     election = Election(cluster, election_namespace, ELECTION, identity, wall=wall)
 
     def lost() -> None:
+        metrics.is_leader.set(0)
         log.error("Leadership lost", identity=identity)
 
     await election.run(work, on_lost=lost)
 
 
-def _watch_cache(metrics: Metrics, cache: Cache) -> None:
+def _watch_caches(metrics: Metrics, caches: Sequence[Cache]) -> None:
+    """The caches of one kind, one for each namespace."""
     metrics.watch_cache(
-        cache.kind.kind,
-        objects=lambda: cache.freshness().objects,
-        silent_seconds=lambda: cache.freshness().silent_seconds,
-        lists=lambda: cache.freshness().lists,
+        caches[0].kind.kind,
+        objects=lambda: sum(cache.freshness().objects for cache in caches),
+        silent_seconds=lambda: max(cache.freshness().silent_seconds for cache in caches),
+        lists=lambda: sum(cache.freshness().lists for cache in caches),
     )

@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from kelos.api.kinds import JOB, LEASE, POD, TASK, Kind, Manifest
-from kelos.api.names import FINALIZER_OUTCOME, FINALIZER_TASK
+from kelos.api.kinds import JOB, LEASE, TASK, Manifest
+from kelos.api.names import FINALIZER_RECORD, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
 from kelos.outputs.results import results_of
-from kelos.plan import Delete, DropFinalizer, EventType, Plan, Step, Tell
+from kelos.plan import Delete, EventType, Plan, Step, Tell
+from kelos.tasks.accounts.record import is_owed
+from kelos.tasks.accounts.record import record as on_record
+from kelos.tasks.accounts.release import drop_from_task, release_pods
 from kelos.tasks.dependencies import to_keep
 from kelos.tasks.evidence.attempts import AGENT_ERRORS, Attempt, attempts_over, record, recorded, total_usage
-from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import in_phase, set_status, timestamp
 from kelos.tasks.view import TaskView
 
@@ -30,7 +32,7 @@ def end(
     attempts: tuple[Attempt, ...] = (),
     event: str = "",
 ) -> Plan:
-    """The terminal status, its event, and the release of everything that has been captured."""
+    """The terminal status, its event, the record of what was used, and then the release of all that was captured."""
     status = in_phase(view, phase, reason, message, completionTime=timestamp(view.now))
     if view.job is not None and view.owns_job:
         status["jobName"] = view.job.name
@@ -44,7 +46,8 @@ def end(
     told = tell(view, EventType.NORMAL if is_good else EventType.WARNING, word, message)
     ttl = view.task.spec.ttl_seconds_after_finished
     again = float(ttl) if ttl is not None else None
-    return Plan(steps=(*set_status(view, status), told, *_releases(view, reason)), again_in_seconds=again)
+    steps = (*set_status(view, status), told, *on_record(view, status), *_releases(view, reason))
+    return Plan(steps=steps, again_in_seconds=again)
 
 
 def with_attempts(view: TaskView, status: Manifest, attempts: Iterable[Attempt]) -> Manifest:
@@ -81,7 +84,9 @@ def tell(view: TaskView, type: EventType, reason: str, message: str) -> Tell:
 
 def after_end(view: TaskView) -> Plan:
     """A finished Task: let go of what still holds on, then delete it when its time has come."""
-    steps = (*_late_attempts(view), *_releases(view, view.task.status.reason), *_stray_job(view))
+    status = _with_late_attempts(view)
+    releases = _releases(view, view.task.status.reason)
+    steps = (*set_status(view, status), *on_record(view, status), *releases, *_stray_job(view))
     ttl = view.task.spec.ttl_seconds_after_finished
     done = view.task.status.completion_time
     if ttl is None or done is None:
@@ -96,41 +101,43 @@ def after_end(view: TaskView) -> Plan:
 
 
 def release(view: TaskView) -> Plan:
-    """A Task that is being deleted: stop its Job, keep no pod, take the reference's finalizer off last."""
-    steps = list(release_pods(view.pods))
+    """A Task that is being deleted: stop its Job, put on record what it used, take finalizers off last."""
+    steps: list[Step] = []
     if view.job is not None and view.owns_job and not view.job.is_being_deleted:
-        steps.insert(0, _delete_job(view))
-    if FINALIZER_TASK in view.task.meta.finalizers and not any(not pod.is_over for pod in view.pods):
-        steps.append(_drop(TASK, view.task.meta.namespace, view.task.meta.name, view.task.meta.uid, FINALIZER_TASK))
+        steps.append(_delete_job(view))
+    if any(not pod.is_over for pod in view.pods):
+        return Plan(steps=tuple(steps))
+    status = with_attempts(view, view.status, attempts_over(view))
+    if not view.task.is_finished:
+        has_succeeded = any(attempt.has_succeeded for attempt in attempts_over(view))
+        phase, reason = (Phase.SUCCEEDED, None) if has_succeeded else (Phase.FAILED, Reason.CANCELLED.value)
+        status = {**status, "phase": phase.value, "reason": reason}
+    steps += (*on_record(view, status), *release_pods(view.pods))
+    steps += (*drop_from_task(view, FINALIZER_RECORD), *drop_from_task(view, FINALIZER_TASK))
     return Plan(steps=tuple(steps))
 
 
-def release_pods(pods: Iterable[PodFacts]) -> tuple[Step, ...]:
-    """Let go of pods that are over."""
-    return tuple(
-        _drop(POD, pod.namespace, pod.name, pod.uid, FINALIZER_OUTCOME)
-        for pod in pods
-        if pod.is_over and pod.holds_outcome
-    )
+def needs_all_pods(view: TaskView) -> bool:
+    """Whether a cache of pods will not do: what a Task used is written down once, for good."""
+    is_over = view.task.is_finished or view.task.is_being_deleted
+    return is_over and is_owed(view) and all(pod.is_over for pod in view.pods)
 
 
-def _late_attempts(view: TaskView) -> tuple[Step, ...]:
-    """Attempts that ended after their Task did: their cost counts, the verdict stays."""
+def _with_late_attempts(view: TaskView) -> Manifest:
+    """The status with attempts that ended after their Task did: their cost counts, the verdict stays."""
     late = tuple(a for a in attempts_over(view) if a.pod.holds_outcome and a.pod.uid not in recorded(view))
     if not late:
-        return ()
+        return view.status
     entries = record(view, late)
-    status = {**view.status, "attempts": entries}
-    if usage := total_usage(entries):
-        status["usage"] = usage
-    return set_status(view, status)
+    usage = total_usage(entries)
+    return {**view.status, "attempts": entries, **({"usage": usage} if usage else {})}
 
 
 def _releases(view: TaskView, reason: Reason | None) -> tuple[Step, ...]:
-    """Let go of pods; once all are over also of the stopped Job and of every branch lock."""
-    steps = list(release_pods(view.pods))
+    """Once all pods are over: let go of them, of the stopped Job and of every branch lock."""
     if any(not pod.is_over for pod in view.pods):
-        return tuple(steps)
+        return ()
+    steps = [*release_pods(view.pods), *drop_from_task(view, FINALIZER_RECORD)]
     # Pods of an agent that failed stay for people to read their logs.
     is_stopped = view.job is not None and view.owns_job and view.job.is_suspended and reason not in AGENT_ERRORS
     if view.job is not None and is_stopped and not view.job.is_being_deleted:
@@ -172,7 +179,3 @@ def _delete_job(view: TaskView) -> Delete:
 def _delete_task(view: TaskView) -> Delete:
     meta = view.task.meta
     return Delete(kind=TASK, namespace=meta.namespace, name=meta.name, uid=meta.uid)
-
-
-def _drop(kind: Kind, namespace: str, name: str, uid: str, finalizer: str) -> DropFinalizer:
-    return DropFinalizer(kind=kind, namespace=namespace, name=name, uid=uid, finalizer=finalizer)

@@ -8,9 +8,10 @@ from datetime import datetime
 from kelos.api.kinds import JOB, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import EventType, Patch, Plan, Step
+from kelos.tasks.accounts.release import release_early
 from kelos.tasks.evidence.attempts import Attempt, attempts_over, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
-from kelos.tasks.finish import end, release_pods, tell, with_attempts
+from kelos.tasks.finish import end, tell, with_attempts
 from kelos.tasks.held.token import with_renewal
 from kelos.tasks.status import STOP_REQUESTED, in_phase, set_status, timestamp, with_condition
 from kelos.tasks.stop import (
@@ -72,10 +73,10 @@ def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> V
 
 
 def needs_fresh_pods(view: TaskView) -> bool:
-    """Whether the end must not be judged by a cache of pods: it may be behind that of Jobs, and the end is final."""
+    """Whether the end must not be judged by a cache of pods: it may be behind, and the end and its bill are final."""
     job = view.job
     is_at_its_end = job is None or job.is_being_deleted or job.has_failed or job.has_succeeded or job.is_suspended
-    return is_at_its_end and not any(attempt.has_succeeded for attempt in attempts_over(view))
+    return is_at_its_end or any(attempt.has_succeeded for attempt in attempts_over(view))
 
 
 def _job_failed(view: TaskView, job: JobFacts, over: tuple[Attempt, ...]) -> Verdict:
@@ -111,17 +112,19 @@ def _stop(view: TaskView, over: tuple[Attempt, ...], stop: Stop) -> Plan:
     if view.job is not None and not view.job.is_suspended and not view.job.is_being_deleted:
         body = {"metadata": {"uid": view.job.uid}, "spec": {"suspend": True}}
         steps.append(Patch(kind=JOB, namespace=view.task.meta.namespace, name=view.job.name, body=body))
-    return Plan(steps=(*steps, *release_pods(a.pod for a in over)), again_in_seconds=LOOK_AGAIN_SECONDS)
+    return Plan(steps=tuple(steps), again_in_seconds=LOOK_AGAIN_SECONDS)
 
 
 def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
-    """Keep the status true while the Task runs; let go of attempts that were replaced or deleted."""
+    """Keep the status true while the Task runs; let go of attempts that somebody deletes, a drained node's for one."""
     pod = newest(view.pods)
     past = tuple(a for a in over if a.pod.is_being_deleted or (pod is not None and a.pod.uid != pod.uid))
     status = with_attempts(view, _phase(view, pod), past)
     if past and pod is not None:
         status["podName"] = pod.name
-    steps = (*set_status(view, status), *_running_story(view, status), *release_pods(a.pod for a in past))
+    leaving = [attempt.pod for attempt in past if attempt.pod.is_being_deleted]
+    releases = release_early(view, leaving, knows_usage=bool(status.get("usage")))
+    steps = (*set_status(view, status), *_running_story(view, status), *releases)
     return with_renewal(view, Plan(steps=steps, again_in_seconds=_look_again(view)))
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from kelos.api.kinds import TASK, Manifest
-from kelos.api.names import FINALIZER_TASK
+from kelos.api.names import FINALIZER_RECORD, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import DropFinalizer, Plan, SetStatus
-from kelos.tasks.evidence.facts import PodFacts
-from kelos.tasks.finish import after_end, release, release_pods
+from kelos.tasks.accounts.release import release_pods
+from kelos.tasks.finish import after_end, release
 from kelos.tasks.follow import follow
 from kelos.tasks.start import start_or_hold
 from kelos.tasks.status import MESSAGE_LIMIT, timestamp
@@ -22,7 +21,7 @@ LEASE_SLACK_SECONDS = 0.5
 
 
 def plan(view: TaskView) -> Plan:
-    """Everything about one Task, and the release of pods that an earlier Task of its name left behind."""
+    """Everything about one Task, and the release of pods that only say that they are its own."""
     decided = _plan(view)
     return replace(decided, steps=(*decided.steps, *release_pods(view.strays)))
 
@@ -48,20 +47,14 @@ def _with_lease(view: TaskView, plan: Plan) -> Plan:
     return replace(plan, again_in_seconds=left if plan.again_in_seconds is None else min(left, plan.again_in_seconds))
 
 
-def plan_orphans(pods: Iterable[PodFacts]) -> Plan:
-    """Pods whose Task is gone: nobody waits for their outcome any more."""
-    return Plan(steps=release_pods(pods))
-
-
 def plan_unreadable(manifest: Manifest, problem: str, now: datetime) -> Plan:
     """A Task that makes no sense, say one that an older version stored: fail it with the sentence, or let it go."""
     meta, status = manifest.get("metadata") or {}, manifest.get("status") or {}
+    if "deletionTimestamp" in meta:
+        ours = (name for name in meta.get("finalizers") or () if name in (FINALIZER_RECORD, FINALIZER_TASK))
+        return Plan(steps=tuple(_drop(meta, name) for name in ours))
     if not meta or status.get("phase") in (Phase.SUCCEEDED.value, Phase.FAILED.value):
         return Plan()
-    if "deletionTimestamp" in meta:
-        if FINALIZER_TASK not in (meta.get("finalizers") or ()):
-            return Plan()
-        return Plan(steps=(_drop_task_finalizer(meta),))
     body = {
         "phase": Phase.FAILED.value,
         "reason": Reason.INVALID_SPEC.value,
@@ -75,7 +68,7 @@ def plan_unreadable(manifest: Manifest, problem: str, now: datetime) -> Plan:
     return Plan(steps=(step,))
 
 
-def _drop_task_finalizer(meta: Manifest) -> DropFinalizer:
+def _drop(meta: Manifest, finalizer: str) -> DropFinalizer:
     return DropFinalizer(
-        kind=TASK, namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], finalizer=FINALIZER_TASK
+        kind=TASK, namespace=meta["namespace"], name=meta["name"], uid=meta["uid"], finalizer=finalizer
     )

@@ -80,7 +80,7 @@ class TaskView:
     `graph` maps Task names of the namespace to what they depend on, as far as they can be reached from this Task.
     `dependents` are unfinished Tasks that still have to learn this one's results.
     `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
-    `strays` are pods of an earlier Task of the same name.
+    `strays` are pods with the Task's label that its Job did not make.
     `locks` are those the Task needs, in the order they are taken; `held` the Leases of ours, needed by now or not.
     `claim` and `token` were looked for only when the Task needs them.
     `warning` is the newest complaint of Kubernetes about a pod that does not start, or is not even made.

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from kelos.install.controller import build_controller
+from conformance.servers import prefix
+from kelos.api.kinds import TASK, TASK_RECORD
+from kelos.api.outcome import Outcome, Usage
+from kelos.install.controller import NAME, Installation, build_controller
+from kelos.outputs.document import encode_document
+from realcluster.client import connect
 from realcluster.control_plane import ControlPlane
+from realcluster.fake_node import FakeNode
 from realcluster.waiting import wait_for
 
 
@@ -23,15 +31,8 @@ def test_the_controller_serves_tasks_until_it_is_told_to_stop(real_cluster: Cont
     elect = ["--leader-elect", "--election-namespace", real_namespace, "--health-port", str(port)]
     controller = start(real_cluster, "--watch-namespace", real_namespace, *elect)
     try:
-        tasks = f"/apis/kelos.dev/v1alpha2/namespaces/{real_namespace}/tasks"
-        spec = {"prompt": "say hello", "type": "demo", "credentials": {"type": "none"}}
-        task = {"apiVersion": "kelos.dev/v1alpha2", "kind": "Task", "metadata": {"name": "served"}, "spec": spec}
-        real_cluster.api.post(tasks, task).expect()
-
-        job = wait_for(
-            "the Task's Job",
-            lambda: real_cluster.api.get(tasks + "/served").expect().get("status", {}).get("jobName"),
-        )
+        task = create_task(real_cluster, real_namespace)
+        job = wait_for("the Task's Job", lambda: real_cluster.api.get(task).expect().get("status", {}).get("jobName"))
         ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
         numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     finally:
@@ -40,7 +41,77 @@ def test_the_controller_serves_tasks_until_it_is_told_to_stop(real_cluster: Cont
 
     assert ("served", 0) == (job, controller.returncode)
     assert (200, True) == (ready.status_code, "kelos_is_leader 1.0" in numbers)
-    assert b"Controller stopped" in said
+    created = f'kelos_task_created_total{{namespace="{real_namespace}",type="demo"}} 1.0'
+    assert {created, 'kelos_queue_depth{queue="task"} 0.0'} <= set(numbers.splitlines())
+    assert 'kelos_passes_total{controller="task",result="ok"}' in numbers
+    lines = [json.loads(line) for line in said.splitlines()]
+    moved = next(line for line in lines if line["event"] == "Task moved")
+    assert ("Pending", "served", real_namespace, 8) == (
+        moved["phase"], moved["task"], moved["namespace"], len(moved["reconcile_id"]),
+    )  # fmt: skip
+    assert "Controller stopped" == lines[-1]["event"]
+
+
+@pytest.mark.cluster
+def test_another_controller_takes_over_while_a_task_runs(
+    real_cluster: ControlPlane, real_namespace: str, fake_node: FakeNode
+) -> None:
+    """The leader is killed: the Task is neither lost nor run again, and is paid for once."""
+    flags = ["--watch-namespace", real_namespace, "--leader-elect", "--election-namespace", real_namespace]
+    where = f"{real_namespace}/kelos-controller-leader-election"
+    leader = start(real_cluster, *flags)
+    lease = wait_for(f"a leader in {where}", lambda: holder(real_cluster, real_namespace))
+    follower = start(real_cluster, *flags)
+    try:
+        tasks = create_task(real_cluster, real_namespace)
+        pod = fake_node.await_pod(real_namespace, "kelos.dev/task=served")
+        fake_node.run(pod)
+        wait_for("the Task to run", lambda: phase(real_cluster, tasks) == "Running")
+        leader.kill()
+        leader.communicate(timeout=20)
+        outcome = Outcome(usage=Usage(cost_usd="0.25"))
+        fake_node.finish(pod, message=encode_document(outcome).decode())
+
+        wait_for("the Task to end", lambda: phase(real_cluster, tasks) == "Succeeded", 60)
+        records = wait_for("the record", lambda: listed(real_cluster, TASK_RECORD.path(real_namespace)))
+    finally:
+        follower.send_signal(signal.SIGTERM)
+        follower.communicate(timeout=20)
+
+    assert 1 == len(listed(real_cluster, f"/apis/batch/v1/namespaces/{real_namespace}/jobs"))
+    assert ["0.25"] == [record["spec"]["usage"]["cost"] for record in records]
+    assert (0, True) == (follower.returncode, lease != holder(real_cluster, real_namespace))
+
+
+@pytest.mark.cluster
+def test_rights_in_the_served_namespaces_are_enough(real_cluster: ControlPlane, tmp_path: Path) -> None:
+    """As generated: Secrets of every other namespace are out of reach."""
+    home, first, second, other = (real_cluster.create_namespace() for _ in range(4))
+    _, *manifests, deployment = build_controller(Installation(namespace=home, serves=(first, second)))
+    for manifest in manifests:
+        path = collection(manifest, manifest["metadata"]["namespace"])
+        real_cluster.api.post(path, manifest).expect()
+    token = real_cluster.api.post(f"/api/v1/namespaces/{home}/serviceaccounts/{NAME}/token", {"spec": {}}).expect()
+    kubeconfig = json.loads(real_cluster.kubeconfig.read_text())
+    kubeconfig["users"] = [{"name": "admin", "user": {"token": token["status"]["token"]}}]
+    (file := tmp_path / "kubeconfig").write_text(json.dumps(kubeconfig))
+    flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"][2:]
+    controller = start(real_cluster, *(flag for flag in flags if "health-port" not in flag), kubeconfig=file)
+    try:
+        served = [create_task(real_cluster, namespace) for namespace in (first, second)]
+        for tasks in served:
+            wait_for(f"the Job of {tasks}", lambda tasks=tasks: phase(real_cluster, tasks) == "Pending")
+        passed_over = create_task(real_cluster, other)
+    finally:
+        controller.send_signal(signal.SIGTERM)
+        _, said = controller.communicate(timeout=20)
+
+    api = connect(file)
+    secrets = [f"/api/v1/namespaces/{other}/secrets", "/api/v1/secrets", f"/api/v1/namespaces/{home}/secrets"]
+    assert [403, 403, 403] == [api.get(path).status for path in secrets]
+    assert 200 == api.get(f"/api/v1/namespaces/{first}/secrets").status
+    assert (0, None) == (controller.returncode, phase(real_cluster, passed_over))
+    assert b"forbidden" not in said.lower(), said
 
 
 @pytest.mark.cluster
@@ -62,7 +133,7 @@ def test_what_runs_the_controller_is_accepted(real_cluster: ControlPlane, real_n
     real_cluster.api.patch(
         f"/api/v1/namespaces/{real_namespace}", {"metadata": restricted}, "merge-patch+json"
     ).expect()
-    namespace, *manifests = build_controller(namespace=real_namespace)
+    namespace, *manifests = build_controller(Installation(namespace=real_namespace))
     template = manifests[-1]["spec"]["template"]
     pod = {"metadata": {"name": "one", **template["metadata"]}, "spec": template["spec"]}
     real_cluster.api.post(f"/api/v1/namespaces/{real_namespace}/serviceaccounts", manifests[0]).expect()
@@ -76,13 +147,38 @@ def test_what_runs_the_controller_is_accepted(real_cluster: ControlPlane, real_n
 
 
 def collection(manifest: dict[str, Any], namespace: str) -> str:
-    group, plural = manifest["apiVersion"], manifest["kind"].lower() + "s"
+    version, plural = manifest["apiVersion"], manifest["kind"].lower() + "s"
     within = f"/namespaces/{namespace}" if "namespace" in manifest["metadata"] else ""
-    return f"/apis/{group}{within}/{plural}"
+    return f"{prefix(version)}{within}/{plural}"
 
 
-def start(cluster: ControlPlane, *flags: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "kelos", "--kubeconfig", str(cluster.kubeconfig), "serve", "controller"]
+def create_task(cluster: ControlPlane, namespace: str) -> str:
+    """The path of a new Task."""
+    spec = {"prompt": "say hello", "type": "demo", "credentials": {"type": "none"}}
+    task = {"apiVersion": TASK.api_version, "kind": TASK.kind, "metadata": {"name": "served"}, "spec": spec}
+    cluster.api.post(TASK.path(namespace), task).expect()
+    return TASK.path(namespace, "served")
+
+
+def phase(cluster: ControlPlane, task: str) -> str | None:
+    found: dict[str, Any] = cluster.api.get(task).expect()
+    return found.get("status", {}).get("phase")
+
+
+def listed(cluster: ControlPlane, path: str) -> list[dict[str, Any]]:
+    return list(cluster.api.get(path).expect()["items"])
+
+
+def holder(cluster: ControlPlane, namespace: str) -> str:
+    """Who leads; empty when nobody does."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/kelos-controller-leader-election"
+    answer = cluster.api.get(path)
+    return str(answer.body["spec"].get("holderIdentity") or "") if answer.status == 200 else ""
+
+
+def start(cluster: ControlPlane, *flags: str, kubeconfig: Path | None = None) -> subprocess.Popen[bytes]:
+    where = ["--kubeconfig", str(kubeconfig or cluster.kubeconfig)]
+    command = [sys.executable, "-P", "-m", "kelos", *where, "serve", "controller"]
     return subprocess.Popen([*command, *flags], stderr=subprocess.PIPE)
 
 

@@ -10,10 +10,16 @@ import pytest
 from admission import cases, seeds
 from kelos.api.codec import dump, parse_agent_config, parse_task, parse_workspace
 from kelos.api.reasons import Phase, Reason
+from kelos.api.task_record import TaskRecord
 from kelos.api.task_status import TaskAttempt, TaskStatus, TaskUsage
 from kelos.errors import UserError
 
-PARSERS = {"Task": parse_task, "Workspace": parse_workspace, "AgentConfig": parse_agent_config}
+PARSERS = {
+    "Task": parse_task,
+    "Workspace": parse_workspace,
+    "AgentConfig": parse_agent_config,
+    "TaskRecord": TaskRecord.model_validate,
+}
 
 
 def task_manifest(**spec):

@@ -31,6 +31,21 @@ def test_a_task_shows_what_people_ask_first():
     assert ["Branch", "Depends On", "Cost"] == [c["name"] for c in columns if c.get("priority")]
 
 
+def test_a_record_reads_as_a_bill():
+    """`kubectl get tr`: who used what, and when; the rest with -o wide."""
+    columns = CRDS["TaskRecord"]["spec"]["versions"][0]["additionalPrinterColumns"]
+
+    assert ["Task", "Phase", "Type", "Model", "Cost", "Input", "Output", "Ended"] == [
+        c["name"] for c in columns if not c.get("priority")
+    ]
+    assert ["tr"] == CRDS["TaskRecord"]["spec"]["names"]["shortNames"]
+
+
+def test_a_record_is_of_the_younger_version_only():
+    """As in the reference."""
+    assert ["v1alpha2"] == [version["name"] for version in CRDS["TaskRecord"]["spec"]["versions"]]
+
+
 def test_only_a_task_has_a_status():
     """The others are read, never reported on."""
     assert ["Task"] == [kind for kind, crd in CRDS.items() if "subresources" in crd["spec"]["versions"][0]]

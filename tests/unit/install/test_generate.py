@@ -10,6 +10,8 @@ import yaml
 
 from kelos.install import generate, rbac, templates
 from kelos.install.crds import build_crds
+from kelos.telemetry.metrics import Metrics
+from kelos.telemetry.task_metrics import TaskMetrics
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -79,11 +81,34 @@ def test_the_controller_is_printed_with_its_images(capsys):
     printed = list(yaml.safe_load_all(capsys.readouterr().out))
     kinds = [manifest["kind"] for manifest in printed]
     container = printed[-1]["spec"]["template"]["spec"]["containers"][0]
-    assert ["CustomResourceDefinition"] * 3 + ["Namespace", "ServiceAccount"] == kinds[:5]
+    assert ["CustomResourceDefinition"] * 4 + ["Namespace", "ServiceAccount"] == kinds[:6]
     assert "example.org/k/kelos:v1" == container["image"]
     assert {"--runner-image=example.org/k/kelos-runner:v1", "--agent-image=demo=example.org/k/demo:v1"} <= set(
         container["args"]
     )
+
+
+def test_rights_can_be_those_of_single_namespaces(capsys):
+    """Then Secrets of all others are out of reach, and the controller looks nowhere else."""
+    assert 0 == generate.main(["--controller", "--serve", "team-a", "--serve", "team-b"])
+
+    printed = list(yaml.safe_load_all(capsys.readouterr().out))
+    roles = [m["metadata"] for m in printed if m["kind"] == "Role" and m["rules"] == rbac.rules()]
+    bound = [m for m in printed if m["kind"] == "RoleBinding" and m["metadata"]["namespace"] == "team-b"]
+    container = printed[-1]["spec"]["template"]["spec"]["containers"][0]
+    assert [] == [m for m in printed if m["kind"].startswith("ClusterRole")]
+    assert ["team-a", "team-b"] == [meta["namespace"] for meta in roles]
+    assert [{"kind": "ServiceAccount", "name": "kelos-controller", "namespace": "kelos-system"}] == bound[0]["subjects"]
+    assert {"--watch-namespace=team-a", "--watch-namespace=team-b"} <= set(container["args"])
+
+
+def test_every_number_is_in_the_guide():
+    """And nothing in the guide is gone."""
+    metrics = Metrics()
+    TaskMetrics(metrics.registry)
+    families = {f"{f.name}{'_total' if f.type == 'counter' else ''}" for f in metrics.registry.collect()}
+
+    assert families == set(re.findall(r"`(kelos_\w+)`", (CHECKOUT / "docs/operations.md").read_text()))
 
 
 def test_the_rights_are_written_down_as_they_are():

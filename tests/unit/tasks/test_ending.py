@@ -53,7 +53,7 @@ def test_an_attempt_that_ended_after_its_task_is_still_paid_for():
 
     assert ("0.03", "30m") == (status_of(decided)["usage"]["cost"], status_of(decided)["usage"]["costUSD"])
     assert "phase" not in status_of(decided)
-    assert ["SetStatus", "DropFinalizer", "Delete"] == kinds_of(decided)
+    assert ["SetStatus", "Record", "DropFinalizer", "Delete"] == kinds_of(decided)
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_pods_without_job_are_no_reason_to_start_again():
         ({"job": make.job(has_succeeded=True)}, True),
         ({"job": make.job(failure="BackoffLimitExceeded")}, True),
         ({"job": make.job(is_suspended=True)}, True),
-        ({"job": make.job(has_succeeded=True), "pods": (make.ended_pod(document=document()),)}, False),
+        ({"job": make.job(), "pods": (make.ended_pod(document=document()),)}, True),
     ],
 )
 def test_no_end_is_judged_by_pods_that_may_be_stale(facts, is_needed):
-    """The caches of Jobs and pods are two streams; a verdict cannot be taken back."""
+    """The caches of Jobs and pods are two streams; neither a verdict nor a record can be taken back."""
     assert is_needed is needs_fresh_pods(make.view(make.task(status=RUNNING), **facts))
 
 

@@ -14,7 +14,7 @@ from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs.document import encode_document
 from kelos.plan import Delete, DropFinalizer, Patch, Plan, SetStatus
-from kelos.tasks.plan import plan, plan_orphans
+from kelos.tasks.plan import plan
 from planning import kinds_of, status_of
 
 PENDING = {"phase": "Pending", "reason": "PodPending", "jobName": "fix-bug"}
@@ -84,8 +84,8 @@ def test_a_failed_pod_waits_for_the_jobs_verdict():
     assert not any(isinstance(step, DropFinalizer) for step in decided.steps)
 
 
-def test_an_attempt_that_was_replaced_is_recorded_and_let_go():
-    """Its usage counts, and its pod may leave."""
+def test_an_attempt_that_was_replaced_is_written_down_and_held():
+    """Its usage counts, and its pod tells it if the Task is deleted."""
     first = make.ended_pod("fix-bug-x1", exit_code=1, age=60, document=document(Reason.AGENT_ERROR, "boom"))
     second = make.running_pod("fix-bug-x2")
     task = make.task(status=RUNNING, retries=1)
@@ -93,7 +93,7 @@ def test_an_attempt_that_was_replaced_is_recorded_and_let_go():
     decided = plan(make.view(task, job=make.job(), pods=(first, second)))
 
     assert ["fix-bug-x1"] == [a["podName"] for a in status_of(decided)["attempts"]]
-    assert ["fix-bug-x1"] == [s.name for s in decided.steps if isinstance(s, DropFinalizer)]
+    assert ["SetStatus"] == kinds_of(decided)
 
 
 def test_usage_of_all_attempts_adds_up():
@@ -170,7 +170,7 @@ class TestCancel:
 
         status = status_of(decided)
         assert ("Failed", "Cancelled", "0.03") == (status["phase"], status["reason"], status["usage"]["cost"])
-        assert ["SetStatus", "DropFinalizer", "Delete"] == kinds_of(decided)
+        assert ["SetStatus", "Record", "DropFinalizer", "Delete"] == kinds_of(decided)
 
     def test_an_empty_pod_list_is_not_believed_before_the_job_controller_has_answered(self):
         """The cache may not have seen the pod yet."""
@@ -273,12 +273,6 @@ class TestAfterTheEnd:
         decided = plan(make.view(make.task(status=ended), job=make.job(), pods=(make.running_pod(),)))
 
         assert not any(isinstance(step, SetStatus) for step in decided.steps)
-
-    def test_pods_of_a_deleted_task_are_let_go_once_they_are_over(self):
-        """Nobody waits for their outcome; nothing may stay behind."""
-        decided = plan_orphans([make.running_pod("a"), make.ended_pod("b")])
-
-        assert ["b"] == [step.name for step in decided.steps if isinstance(step, DropFinalizer)]
 
 
 class TestQueue:

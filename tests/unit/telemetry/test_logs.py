@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from kelos.telemetry.logs import configure_logs
+from kelos.telemetry.logs import configure_logs, one_pass
 
 
 @pytest.fixture
@@ -84,6 +84,68 @@ def test_a_traceback_shows_no_variables(lines: io.StringIO, as_json: bool) -> No
 
     assert "ValueError: broken" in lines.getvalue()
     assert "s3cr3t-t0ken" not in lines.getvalue()
+
+
+def test_all_lines_of_a_pass_carry_its_id(lines: io.StringIO) -> None:
+    """Whoever wrote them, and none of another pass."""
+    with one_pass(controller="task", namespace="team", task="fix-bug"):
+        structlog.get_logger("kelos").info("Task moved")
+        logging.getLogger("kelos.cluster").warning("Watching failed")
+    with one_pass(controller="task", namespace="team", task="other"):
+        structlog.get_logger("kelos").info("Task moved")
+    structlog.get_logger("kelos").info("Controller stopped")
+
+    first, second, third, last = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert first["reconcile_id"] == second["reconcile_id"] != third["reconcile_id"]
+    assert ("task", "team", "fix-bug") == (second["controller"], second["namespace"], second["task"])
+    assert "reconcile_id" not in last
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cloning https://ann:s3cr3t-w0rd@git.test/a.git failed",
+        "cloning https://s3cr3t-w0rd@git.test/a.git failed",
+        "sent Authorization: Bearer s3cr3t-w0rd-and-more",
+        "refused ghp_s3cr3tw0rds3cr3tw0rd",
+        "refused sk-ant-s3cr3tw0rds3cr3tw0rd",
+        "refused eyJs3cr3tw0rd.eyJs3cr3tw0rd.s3cr3tw0rd",
+    ],
+)
+def test_what_looks_like_a_secret_is_not_written(lines: io.StringIO, text: str, as_json: bool) -> None:
+    """Errors quote what they were given: in a field, in a list, in a traceback."""
+    configure_logs(stream=lines, as_json=as_json)
+
+    structlog.get_logger("kelos").warning("Pass failed", error=text, more=[{"inner": text}])
+    logging.getLogger("kelos.cluster").warning(text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        structlog.get_logger("kelos").exception("Pass broke")
+
+    assert "***" in lines.getvalue()
+    assert "s3cr3t" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_hostile_text_steers_nothing(lines: io.StringIO, as_json: bool) -> None:
+    """Neither a terminal nor whoever reads line by line."""
+    configure_logs(stream=lines, as_json=as_json)
+    hostile = "a\nlevel=error forged\r\x1b[2J\x1b]0;title\x07\u2028\u202e\x85"
+
+    structlog.get_logger("kelos").warning(hostile, error=hostile)
+
+    said = lines.getvalue()
+    assert (1, True) == (len(said.splitlines()), said.removesuffix("\n").isprintable())
+
+
+def test_lines_for_people_say_the_same(lines: io.StringIO) -> None:
+    configure_logs(stream=lines, as_json=False)
+
+    structlog.get_logger("kelos").info("Task moved", phase="Running")
+
+    assert 'info Task moved phase="Running"\n' == lines.getvalue().split(" ", 1)[1]
 
 
 def test_a_library_that_prints_whole_objects_is_kept_short(lines: io.StringIO) -> None:

@@ -1,8 +1,7 @@
 """What Prometheus reads."""
 
-import re
-
 from kelos.telemetry.metrics import Metrics
+from kelos.telemetry.task_metrics import TaskMetrics
 
 
 def test_a_queue_reports_depth_and_wait() -> None:
@@ -29,10 +28,37 @@ def test_a_cache_is_read_when_asked() -> None:
     assert 'kelos_cache_silent_seconds{kind="Task"} 601.0' in text
 
 
-def test_no_label_can_hold_an_objects_name() -> None:
-    """One series per object would drown the server that stores them."""
+def test_queues_of_one_name_add_up() -> None:
+    """One for each served namespace."""
     metrics = Metrics()
-    collectors = [value for value in vars(metrics).values() if hasattr(value, "_labelnames")]
+    first, second = metrics.queue("task"), metrics.queue("task")
+    first.depth(3)
+    second.depth(2)
+    first.depth(1)
 
-    assert collectors
-    assert not {name for each in collectors for name in each._labelnames if re.search("name|task$|object", name)}
+    assert 'kelos_queue_depth{queue="task"} 3.0' in metrics.render().decode()
+
+
+def test_passes_are_counted_by_how_they_went() -> None:
+    """A quiet second look is no error; a failure and a bug are."""
+    metrics = Metrics()
+    loop = metrics.loop("task")
+    for result in ("ok", "again", "failed", "broken"):
+        loop.passed(result, 0.01)
+
+    text = metrics.render().decode()
+    assert 'kelos_passes_total{controller="task",result="again"} 1.0' in text
+    assert 'kelos_reconcile_errors_total{controller="task"} 2.0' in text
+
+
+def test_no_label_can_hold_an_objects_name() -> None:
+    """One series per object would drown the server that stores them; namespaces and spawners are few, and bounded."""
+    metrics = Metrics()
+    tasks = TaskMetrics(metrics.registry)
+    found = [*vars(metrics).values(), *vars(tasks).values(), *tasks.tokens.values()]
+    collectors = [value for value in found if hasattr(value, "_labelnames")]
+
+    assert len(collectors) > 15
+    assert {
+        "controller", "result", "queue", "kind", "namespace", "type", "phase", "reason", "spawner", "model",
+    } == {name for each in collectors for name in each._labelnames}  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kelos.api.kinds import Manifest
@@ -60,9 +60,14 @@ def attempts_over(view: TaskView) -> tuple[Attempt, ...]:
     return tuple(judge(view, pod) for pod in view.pods if pod.is_over)
 
 
+def attempts_of(pods: Iterable[PodFacts], logs: Mapping[str, str]) -> tuple[Attempt, ...]:
+    """The same for pods whose Task is gone: nobody can say any more whether they were stopped."""
+    return tuple(_attempt(pod, logs) for pod in pods if pod.is_over)
+
+
 def judge(view: TaskView, pod: PodFacts) -> Attempt:
-    outcome = read_outcome(pod, view.logs.get(pod.uid, ""))
-    diagnosis = why_ended(pod, outcome)
+    found = _attempt(pod, view.logs)
+    diagnosis = found.diagnosis
     was_stopped = view.job is not None and (view.job.is_suspended or view.job.failure == "DeadlineExceeded")
     if diagnosis.reason is Reason.CANCELLED and pod.is_being_deleted and not was_stopped:
         diagnosis = Diagnosis(
@@ -70,7 +75,18 @@ def judge(view: TaskView, pod: PodFacts) -> Attempt:
             message=f"Pod '{pod.name}' was deleted while the agent ran",
             advice="Find out who deletes pods in this namespace",
         )
-    return Attempt(pod=pod, outcome=outcome, diagnosis=diagnosis)
+    return replace(found, diagnosis=diagnosis)
+
+
+def _attempt(pod: PodFacts, logs: Mapping[str, str]) -> Attempt:
+    outcome = read_outcome(pod, logs.get(pod.uid, ""))
+    return Attempt(pod=pod, outcome=outcome, diagnosis=why_ended(pod, outcome))
+
+
+def lost_captures(view: TaskView) -> int:
+    """How many agents ran and ended without anybody being able to say with what, and are not in status yet."""
+    new = (a for a in attempts_over(view) if a.pod.uid not in recorded(view))
+    return sum(1 for attempt in new if attempt.outcome is None and attempt.pod.agent.has_started)
 
 
 def recorded(view: TaskView) -> dict[str, Manifest]:
@@ -82,7 +98,7 @@ def record(view: TaskView, attempts: Iterable[Attempt]) -> list[Manifest]:
     """`status.attempts` with these attempts in it; what was written once stays as it was."""
     entries = recorded(view)
     for attempt in attempts:
-        entries.setdefault(attempt.pod.uid, _entry(attempt))
+        entries.setdefault(attempt.pod.uid, entry_of(attempt))
     return list(entries.values())
 
 
@@ -130,7 +146,8 @@ def total_usage(entries: Iterable[Manifest]) -> Manifest:
     return total
 
 
-def _entry(attempt: Attempt) -> Manifest:
+def entry_of(attempt: Attempt) -> Manifest:
+    """One attempt as `status.attempts` lists it."""
     pod, agent, why = attempt.pod, attempt.pod.agent, attempt.diagnosis
     entry: Manifest = {
         "podName": pod.name,

@@ -41,6 +41,10 @@ class PodFacts:
     created_at: datetime
     phase: str
     owner_uid: str = ""
+    task_uid: str = ""
+    task_name: str = ""
+    origin: str = ""
+    """What the Job builder wrote down of the Task, for its record."""
     reason: str = ""
     message: str = ""
     node: str = ""
@@ -135,6 +139,7 @@ def read_job(job: Manifest) -> JobFacts:
 
 def read_pod(pod: Manifest) -> PodFacts:
     meta, spec, status = pod["metadata"], pod.get("spec", {}), pod.get("status") or {}
+    annotations = meta.get("annotations") or {}
     conditions = {c.get("type"): c for c in status.get("conditions") or ()}
     scheduled = conditions.get("PodScheduled", {})
     disrupted = conditions.get("DisruptionTarget", {})
@@ -150,6 +155,9 @@ def read_pod(pod: Manifest) -> PodFacts:
         created_at=created_at(pod),
         phase=str(status.get("phase") or "Pending"),
         owner_uid=controller_uid(pod),
+        task_uid=str((meta.get("labels") or {}).get(names.LABEL_TASK_UID, "")),
+        task_name=str(annotations.get(names.LABEL_TASK, "")),
+        origin=str(annotations.get(names.ANNOTATION_ORIGIN, "")),
         reason=str(status.get("reason") or ""),
         message=str(status.get("message") or ""),
         node=str(spec.get("nodeName") or ""),
