@@ -31,6 +31,7 @@ REMEDIES: dict[type[ClusterError], str] = {
     TooManyRequests: "; try again in a minute",
     Conflict: "; somebody else changed it, try again",
 }
+POLICY = "denied request:"
 GLOBAL_FLAGS = "Every command also takes --config, --kubeconfig, --context and -n/--namespace; see 'kelos --help'."
 
 
@@ -107,7 +108,9 @@ def cluster_words(error: ClusterError) -> str:
     """What the server said, marked as its words, and what to try."""
     is_from_server = bool(error.status) and bool(error.reason)
     head = f"Error from server ({error.reason})" if is_from_server else "Error"
-    return f"{head}: {error}{REMEDIES.get(type(error), '')}"
+    # A policy's own sentence says what to do.
+    remedy = "" if POLICY in str(error) else REMEDIES.get(type(error), "")
+    return f"{head}: {error}{remedy}"
 
 
 def _say(text: str) -> None:

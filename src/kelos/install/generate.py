@@ -1,7 +1,7 @@
 """`python -m kelos.install.generate [--check]`: write every generated file below a folder, or name the stale ones.
 
-With `--crds` and `--controller` the definitions, and what runs the controller, go to stdout instead: for
-`kubectl apply -f -`.
+With `--crds`, `--controller` and `--ci-policy` the definitions, what runs the controller, and the admission policy for
+those who may only create Tasks, go to stdout instead: for `kubectl apply -f -`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kelos.api.kinds import Manifest
 from kelos.install import templates
 from kelos.install.controller import Installation, build_controller
 from kelos.install.crds import build_crds
+from kelos.install.policy import build_opt_in, build_policy
 from kelos.settings import REGISTRY
 
 Generator = Callable[[], Iterable[tuple[str, str]]]
@@ -46,6 +47,14 @@ def main(arguments: list[str]) -> int:
         metavar="NAMESPACE",
         help="serve this namespace, with rights in it alone, instead of all (repeatable)",
     )
+    parser.add_argument("--ci-policy", action="store_true", help="print the admission policy and its binding")
+    parser.add_argument(
+        "--ci-namespace",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="print what this namespace needs to be under the policy, beside its label (repeatable)",
+    )
     options = parser.parse_args(arguments)
     if manifests := list(_asked_for(options)):
         sys.stdout.write(templates.documents(manifests))
@@ -68,6 +77,10 @@ def _asked_for(options: argparse.Namespace) -> Iterator[Manifest]:
     if options.controller:
         wanted = Installation(prefix=options.image_prefix, tag=options.image_tag, serves=tuple(options.serve))
         yield from build_controller(wanted)
+    if options.ci_policy:
+        yield from build_policy()
+    for namespace in options.ci_namespace:
+        yield from build_opt_in(namespace)
 
 
 def stale_files(root: Path) -> Iterator[tuple[str, str | None]]:

@@ -1,6 +1,5 @@
 """The Action against a real kube-apiserver, whose words, selectors, preconditions and access rules are the judge."""
 
-import base64
 import json
 import threading
 from pathlib import Path
@@ -14,6 +13,7 @@ from kelos.action.api.kubeconfig import find_target
 from kelos.action.cancel import Handle, end_task
 from kelos.api.kinds import TASK
 from realcluster.control_plane import ControlPlane
+from realcluster.submitters import submitter
 
 pytestmark = pytest.mark.cluster
 
@@ -57,30 +57,6 @@ def play(cluster: ControlPlane, namespace: str, *statuses: dict) -> threading.Th
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
-
-
-def submitter(cluster: ControlPlane, namespace: str, rules: list[dict], folder: Path) -> str:
-    """A kubeconfig of somebody who may do this and nothing else."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
-    cluster.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "ci"}}).expect(201)
-    cluster.api.post(f"{rbac}/roles", {"metadata": {"name": "ci"}, "rules": rules}).expect(201)
-    binding = {
-        "metadata": {"name": "ci"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "ci"},
-        "subjects": [{"kind": "ServiceAccount", "name": "ci", "namespace": namespace}],
-    }
-    cluster.api.post(f"{rbac}/rolebindings", binding).expect(201)
-    asked = cluster.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/ci/token", {"spec": {}}).expect(201)
-    target = find_target(str(cluster.kubeconfig), "", {}, folder)
-    trust = {"server": target.server, "certificate-authority-data": base64.b64encode(target.ca).decode()}
-    return json.dumps(
-        {
-            "current-context": "ci",
-            "contexts": [{"name": "ci", "context": {"cluster": "c", "user": "ci", "namespace": namespace}}],
-            "clusters": [{"name": "c", "cluster": trust}],
-            "users": [{"name": "ci", "user": {"token": asked["status"]["token"]}}],
-        }
-    )
 
 
 def test_the_smallest_role_is_enough(job: Job, real_cluster: ControlPlane, real_namespace: str, tmp_path: Path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kelos.install import generate, rbac, templates
+from kelos.install import generate, policy_cel, rbac, templates
 from kelos.install.crds import build_crds
 from kelos.telemetry.metrics import Metrics
 from kelos.telemetry.task_metrics import TaskMetrics
@@ -100,6 +100,31 @@ def test_rights_can_be_those_of_single_namespaces(capsys):
     assert ["team-a", "team-b"] == [meta["namespace"] for meta in roles]
     assert [{"kind": "ServiceAccount", "name": "kelos-controller", "namespace": "kelos-system"}] == bound[0]["subjects"]
     assert {"--watch-namespace=team-a", "--watch-namespace=team-b"} <= set(container["args"])
+
+
+def test_the_admission_policy_is_printed_with_what_a_namespace_needs(capsys):
+    """What the guide says to apply."""
+    assert 0 == generate.main(["--ci-policy", "--ci-namespace", "team-a"])
+
+    printed = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert [
+        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ConfigMap", "LimitRange", "Role",
+    ] == [manifest["kind"] for manifest in printed]  # fmt: skip
+    assert printed[1]["spec"]["paramRef"]["name"] == printed[2]["metadata"]["name"]
+    assert {"team-a"} == {manifest["metadata"]["namespace"] for manifest in printed[2:]}
+
+
+def test_the_guide_lists_every_key_of_the_policy_with_its_default():
+    """Who opts in reads the table, not the rules."""
+    text = (CHECKOUT / "docs/ci-policy.md").read_text()
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| `")]
+    told = {
+        key.strip("` "): value.strip("` ")
+        for keys, values in rows
+        for key, value in zip(keys.split(","), values.split("`, `") if "maxCpu" in keys else [values], strict=True)
+    }
+
+    assert {**policy_cel.LISTS, "serviceAccounts": "none", **policy_cel.LIMITS} == told
 
 
 def test_every_number_is_in_the_guide():

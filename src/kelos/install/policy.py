@@ -1,0 +1,97 @@
+"""The admission policy for those who may create Tasks and nothing else, a CI system's account for example.
+
+A namespace opts in with a label and says what it allows in a ConfigMap; what that leaves out has a default. The order
+of the rules is the order in which people hear of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kelos.api.kinds import CONFIG_MAP, GROUP, TASK, Manifest
+from kelos.install import rbac
+from kelos.install.policy_cel import LIMITS, LISTS, RULES, VARIABLES, Rule
+
+API_VERSION = "admissionregistration.k8s.io/v1"
+NAME = "kelos-ci-tasks"
+PARAMETERS = "kelos-ci-policy"
+LABEL = f"{GROUP}/ci-policy"
+ENFORCED = "enforced"
+CONTAINER_DEFAULTS = {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "10Gi"}
+"""What an agent gets that asks for nothing: the policy can only judge what a Task says."""
+
+
+SUBMITTER = "kelos-ci-submitter"
+SUBMITTER_RULES: tuple[rbac.Rule, ...] = (
+    (GROUP, (TASK.plural,), ("create", "get", "list", "watch", "patch")),
+    ("", ("pods", "pods/log"), ("get",)),
+)
+"""All that the Action needs, its log and its cancel included."""
+
+
+def build_policy() -> list[Manifest]:
+    """Policy and binding: once in a cluster (Kubernetes 1.30 or newer), without effect where nobody opted in."""
+    return [_policy(), _binding()]
+
+
+def build_opt_in(namespace: str) -> list[Manifest]:
+    """What a namespace needs beside its label: what it allows, limits for agents that set none, a submitter's Role."""
+    where = {"namespace": namespace, "labels": {"app.kubernetes.io/part-of": "kelos"}}
+    limits = {"type": "Container", "default": CONTAINER_DEFAULTS, "defaultRequest": {"cpu": "250m", "memory": "512Mi"}}
+    return [
+        {
+            "apiVersion": CONFIG_MAP.api_version,
+            "kind": CONFIG_MAP.kind,
+            "metadata": {"name": PARAMETERS, **where},
+            "data": {**LISTS, **LIMITS},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "LimitRange",
+            "metadata": {"name": PARAMETERS, **where},
+            "spec": {"limits": [limits]},
+        },
+        rbac.role(SUBMITTER, namespace, rbac.rules(SUBMITTER_RULES)),
+    ]
+
+
+def _policy() -> Manifest:
+    what = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["CREATE"], "resources": [TASK.plural]}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/part-of": "kelos"}},
+        "spec": {
+            "failurePolicy": "Fail",
+            "paramKind": {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind},
+            "matchConstraints": {"resourceRules": [what]},
+            "variables": [{"name": name, "expression": expression} for name, expression in VARIABLES],
+            "validations": list(_validations(RULES)),
+        },
+    }
+
+
+def _validations(rules: Iterable[Rule]) -> Iterator[Manifest]:
+    """403 and our sentence: `kelos run` and the Action end with exit code 3 and show it."""
+    for rule in rules:
+        yield {
+            "expression": rule.expression,
+            "message": rule.message,
+            "messageExpression": rule.message_expression,
+            "reason": "Forbidden",
+        }
+
+
+def _binding() -> Manifest:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/part-of": "kelos"}},
+        "spec": {
+            "policyName": NAME,
+            "validationActions": ["Deny"],
+            # Without a namespace: that of the Task.
+            "paramRef": {"name": PARAMETERS, "parameterNotFoundAction": "Deny"},
+            "matchResources": {"namespaceSelector": {"matchLabels": {LABEL: ENFORCED}}},
+        },
+    }
