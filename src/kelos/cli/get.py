@@ -41,6 +41,8 @@ def command(
     manifests = [_without_bookkeeping(m) for m in settings.run(_read(settings, found, name, all_namespaces))]
     if phases:
         manifests = [m for m in manifests if (m.get("status") or {}).get("phase") in phases]
+    if found.order is not None:
+        manifests.sort(key=found.order)
     now = datetime.now(timezone.utc)
     if output:
         text = rendered(
@@ -54,6 +56,8 @@ def command(
     if not manifests and not output:
         where = "any namespace" if all_namespaces else f"namespace '{settings.namespace}'"
         click.echo(f"No {found.words[1]} found in {where}", err=True)
+    elif found.total is not None and not (output or detail or name):
+        click.echo(found.total(manifests), err=True)
 
 
 async def _read(settings: Context, resource: Resource, name: str | None, everywhere: bool) -> list[Manifest]:

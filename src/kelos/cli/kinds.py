@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from kelos.api.kinds import AGENT_CONFIG, TASK, TASK_RECORD, WORKSPACE, Kind, Manifest
 from kelos.cli.output import age, moment, short_duration, task_duration
@@ -15,12 +16,14 @@ Row = Callable[[Manifest, datetime], Sequence[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A kind with the words people use for it and how it looks in a table."""
+    """A kind with the words people use for it and how it looks in a table; `total` is said below one, in the talk."""
 
     kind: Kind
     words: tuple[str, ...]
     header: tuple[str, ...]
     row: Row
+    order: Callable[[Manifest], str] | None = None
+    total: Callable[[Sequence[Manifest]], str] | None = None
 
 
 def worker(task: Manifest, field: str) -> object:
@@ -86,6 +89,19 @@ def _task_record(record: Manifest, now: datetime) -> Sequence[object]:
     )
 
 
+def _ended_at(record: Manifest) -> str:
+    return str(record["spec"].get("completionTime") or "")
+
+
+def _bill(records: Sequence[Manifest]) -> str:
+    """What they come to; costs that no agent named are nothing here."""
+    costs = [cost for record in records if (cost := (record["spec"].get("usage") or {}).get("cost")) is not None]
+    unnamed = len(records) - len(costs)
+    rest = f"; {unnamed} of them named no cost" if unnamed else ""
+    noun = "record" if len(records) == 1 else "records"
+    return f"{len(records)} {noun}, {format(sum(map(Decimal, costs), Decimal()).normalize(), 'f')} USD{rest}"
+
+
 RESOURCES = (
     Resource(
         kind=TASK,
@@ -108,8 +124,22 @@ RESOURCES = (
     Resource(
         kind=TASK_RECORD,
         words=("taskrecord", "taskrecords", "tr"),
-        header=("TASK", "PHASE", "TYPE", "MODEL", "COST", "INPUT", "CACHED", "OUTPUT", "BRANCH", "FOR", "ENDED"),
+        header=(
+            "TASK",
+            "PHASE",
+            "TYPE",
+            "MODEL",
+            "COST",
+            "INPUT",
+            "CACHED",
+            "OUTPUT",
+            "BRANCH",
+            "TRIGGERED BY",
+            "ENDED",
+        ),
         row=_task_record,
+        order=_ended_at,
+        total=_bill,
     ),
 )
 

@@ -9,7 +9,7 @@ from kelos.api.kinds import JOB, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import EventType, Patch, Plan, Step
 from kelos.tasks.accounts.release import release_early
-from kelos.tasks.evidence.attempts import Attempt, attempts_over, recorded
+from kelos.tasks.evidence.attempts import Attempt, attempts_over, has_used, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, tell, with_attempts
 from kelos.tasks.held.token import with_renewal
@@ -123,7 +123,7 @@ def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
     if past and pod is not None:
         status["podName"] = pod.name
     leaving = [attempt.pod for attempt in past if attempt.pod.is_being_deleted]
-    releases = release_early(view, leaving, knows_usage=bool(status.get("usage")))
+    releases = release_early(view, leaving, knows_usage=has_used(status.get("usage")))
     steps = (*set_status(view, status), *_running_story(view, status), *releases)
     return with_renewal(view, Plan(steps=steps, again_in_seconds=_look_again(view)))
 

@@ -43,6 +43,21 @@ def test_a_failed_task_says_why_and_fails_the_command(neighbour: Person) -> None
     assert ["bad", "bad-too"] == sorted(json_names(neighbour, "--phase", "failed"))
 
 
+def test_what_a_task_used_is_kept_when_it_is_deleted(neighbour: Person) -> None:
+    """The bill: who used what, its sum in the talk."""
+    prompt = "usage input=1200 output=300 cache-read=9000 cost=0.4213"
+    neighbour.run("run", "--type", "demo", "-p", prompt, "--name", "billed", "--wait")
+    neighbour.run("delete", "task", "billed")
+
+    bill = neighbour.run("get", "taskrecords")
+    records = json.loads(neighbour.run("get", "tr", "-o", "json").stdout)["items"]
+
+    (line,) = [line.split() for line in bill.stdout.splitlines() if line.startswith("billed")]
+    assert ["billed", "Succeeded", "demo", "demo", "0.4213", "1200", "9000", "300"] == line[:8]
+    assert f"{len(records)} record" in bill.stderr
+    assert " USD" in bill.stderr
+
+
 def test_logs_wait_for_a_task_that_waits(neighbour: Person) -> None:
     """`logs -f` may come first: it shows the pod's log as soon as there is one."""
     neighbour.run("run", "--type", "demo", "-p", "say at last", "--name", "late", "--depends-on", "early")

@@ -91,8 +91,10 @@ def test_the_record_comes_after_the_end_and_before_its_pod_is_let_go():
     assert ["SetStatus", "Record", "DropFinalizer"] == kinds_of(decided)
 
 
-def test_a_task_that_used_nothing_has_no_record():
-    pod = make.ended_pod(document=document(usage=Usage()))
+@pytest.mark.parametrize("usage", [Usage(), Usage(model="m-4")])
+def test_a_task_that_used_nothing_has_no_record(usage):
+    """The name of a model alone is no usage."""
+    pod = make.ended_pod(document=document(usage=usage))
 
     assert [] == records_of(plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(pod,))))
 

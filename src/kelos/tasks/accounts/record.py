@@ -18,7 +18,7 @@ from kelos.outputs.values import pull_request
 from kelos.plan import Plan, Record, Step
 from kelos.pods.origin import Origin, decode, origin_of
 from kelos.tasks.accounts.release import release_pods
-from kelos.tasks.evidence.attempts import Attempt, attempts_of, entry_of, total_usage
+from kelos.tasks.evidence.attempts import Attempt, attempts_of, entry_of, has_used, total_usage
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
@@ -42,7 +42,7 @@ def is_owed(view: TaskView) -> bool:
 
 def record(view: TaskView, status: Manifest) -> tuple[Step, ...]:
     """The record of a Task that ends as `status` says; nothing when it used nothing, may still, or is on record."""
-    if not status.get("usage") or any(not pod.is_over for pod in view.pods):
+    if not has_used(status.get("usage")) or any(not pod.is_over for pod in view.pods):
         return ()
     if view.task.is_finished and not is_owed(view):
         return ()
@@ -72,7 +72,7 @@ def plan_leftovers(leftovers: Iterable[Leftover], now: datetime) -> Plan:
 def _leftover_record(leftover: Leftover, now: datetime) -> tuple[Step, ...]:
     attempts = attempts_of(leftover.pods, leftover.logs)
     entries = [entry_of(attempt) for attempt in attempts]
-    if not total_usage(entries):
+    if not has_used(total_usage(entries)):
         return ()
     last = attempts[-1]
     reason = None if any(a.has_succeeded for a in attempts) else _why_unfinished(last)

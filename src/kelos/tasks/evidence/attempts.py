@@ -78,6 +78,11 @@ def judge(view: TaskView, pod: PodFacts) -> Attempt:
     return replace(found, diagnosis=diagnosis)
 
 
+def has_used(usage: Manifest | None) -> bool:
+    """Whether that is more than the name of a model."""
+    return any(field != "model" for field in usage or {})
+
+
 def _attempt(pod: PodFacts, logs: Mapping[str, str]) -> Attempt:
     outcome = read_outcome(pod, logs.get(pod.uid, ""))
     return Attempt(pod=pod, outcome=outcome, diagnosis=why_ended(pod, outcome))
