@@ -13,7 +13,7 @@ from kelos.api.names import FINALIZER_OUTCOME
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.install.crds import build_crds
-from storm import Storm, Weather, leftovers
+from storm import Between, Storm, Weather, leftovers
 from world import Run, World, settle
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +125,58 @@ async def test_there_is_one_record_for_each_task_in_any_weather(weather, leaders
 
         assert paid(world) == await billed(world)
         assert [] == await leftovers(world)
+
+
+class OnePodOnly:
+    """A cluster whose watch of pods tells of the first one only; lists tell of all."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+
+    def __getattr__(self, name):
+        return getattr(self._cluster, name)
+
+    async def watch(self, kind, *where, **options):
+        first = None
+        async for change in self._cluster.watch(kind, *where, **options):
+            name = change.object["metadata"].get("name")
+            first = first or name
+            if kind is not POD or name in (None, first):
+                yield change
+
+
+async def test_a_pod_that_no_watch_told_of_is_on_the_record():
+    """A Job controller made two, and our cache is behind: a record is final, so the API is asked."""
+    async with World() as world:
+        world.kubernetes.copies = lambda: 2
+        world.kubernetes.runs = [Run(outcome=DONE), Run(exit_code=88, outcome=STOPPED, stays=True)]
+        await world.create(TASK, make.task_manifest(startTimeoutSeconds=100_000))
+
+        await settle(world, await world.run_process(through=OnePodOnly(world.cluster)))
+
+        assert [Decimal("0.5")] == list((await billed(world)).values())
+        assert paid(world) == await billed(world)
+
+
+async def test_a_task_that_a_late_cache_does_not_know_is_not_taken_for_gone():
+    """Its pod is over and held; whoever knows the Task will judge it."""
+    async with World() as world:
+        late = Between(world.cluster, Weather(), Random(1))
+        stranger = await world.run_process(through=late)
+        late.freeze(TASK)
+        world.kubernetes.runs = [Run(outcome=DONE)]
+        await world.create(TASK, make.task_manifest())
+        process = await world.run_process()
+        while not world.kubernetes.paid:
+            await process.reconcile((make.NAMESPACE, "fix-bug"))
+            await world.kubernetes.step()
+            await world.catch_up()
+
+        await stranger.reconcile((make.NAMESPACE, "fix-bug"))
+
+        (pod,) = await world.all(POD)
+        assert FINALIZER_OUTCOME in pod["metadata"]["finalizers"]
+        assert [] == await world.all(TASK_RECORD)
 
 
 async def test_a_task_that_used_something_costs_six_writes():

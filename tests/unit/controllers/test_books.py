@@ -65,9 +65,10 @@ def test_an_agent_whose_outcome_nobody_knows_is_a_loss():
 
 
 def test_a_pass_that_writes_nothing_loses_nothing():
-    """The same pod is looked at more than once."""
+    """The same pod is looked at more than once: while the Job's verdict is waited for, and when all is written."""
     pod = make.ended_pod(exit_code=137)
     attempt = {"podName": pod.name, "podUID": pod.uid, "phase": "Failed", "message": "x"}
     status = {**RUNNING, "phase": "Failed", "reason": "AgentError", "attempts": [attempt]}
 
+    assert [] == ended(make.view(make.task(status=RUNNING), job=make.job(), pods=(pod,)))
     assert [] == ended(make.view(make.task(status=status), job=make.job(failure="x"), pods=(pod,)))
