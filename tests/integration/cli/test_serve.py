@@ -29,7 +29,7 @@ def test_the_controller_serves_tasks_until_it_is_told_to_stop(real_cluster: Cont
     """A Task gets its Job, and a stop is clean."""
     port = free_port()
     elect = ["--leader-elect", "--election-namespace", real_namespace, "--health-port", str(port)]
-    controller = start(real_cluster, "--watch-namespace", real_namespace, *elect)
+    controller = start(real_cluster, "-n", real_namespace, *elect)
     try:
         task = create_task(real_cluster, real_namespace)
         job = wait_for("the Task's Job", lambda: real_cluster.api.get(task).expect().get("status", {}).get("jobName"))
@@ -49,6 +49,7 @@ def test_the_controller_serves_tasks_until_it_is_told_to_stop(real_cluster: Cont
     assert ("Pending", "served", real_namespace, 8) == (
         moved["phase"], moved["task"], moved["namespace"], len(moved["reconcile_id"]),
     )  # fmt: skip
+    assert ("Controller started", [real_namespace]) == (lines[0]["event"], lines[0]["namespaces"])
     assert "Controller stopped" == lines[-1]["event"]
 
 
