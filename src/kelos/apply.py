@@ -192,7 +192,9 @@ async def _record(manifest: Manifest, systems: Systems) -> None:
         await systems.cluster.create(TASK_RECORD, manifest)
         systems.recorded(manifest)
     except AlreadyExists:
-        return
+        there = await systems.cluster.get(TASK_RECORD, namespace, manifest["metadata"]["name"])
+        if there["spec"].get("usage") != spec["usage"]:
+            systems.warn(f"{what} in full: a pod of it ended after its TaskRecord was written")
     except NotFound as error:
         text = f"{what}: the cluster does not know TaskRecords; install the definitions of Kelos"
         raise ClusterError(text, status=error.status) from error

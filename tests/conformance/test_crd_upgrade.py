@@ -31,9 +31,15 @@ FIRST = ([version("v1alpha1", stored=True)], {"strategy": "None"})
 SECOND = ([version("v1alpha1", stored=False, deprecated=True), version("v1alpha2", stored=True)], WEBHOOK)
 
 
-def reference_crd(ours: dict[str, Any], generation: tuple[list[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """A definition with the reference's names and versions around an open schema."""
+def reference_crd(
+    ours: dict[str, Any], generation: tuple[list[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any] | None:
+    """A definition with the reference's names and versions around an open schema; records came with the second."""
     versions, conversion = generation
+    if ours["spec"]["names"]["kind"] == "TaskRecord":
+        if generation is FIRST:
+            return None
+        versions, conversion = [version("v1alpha2", stored=True)], {"strategy": "None"}
     spec = {**ours["spec"], "versions": versions, "conversion": conversion}
     return {**ours, "metadata": {"name": ours["metadata"]["name"]}, "spec": spec}
 
@@ -63,6 +69,10 @@ def objects(api_version: str) -> list[dict[str, Any]]:
         "Workspace": {"repo": "https://github.com/a/b", **({} if is_first else {"ghproxy": {}})},
         "AgentConfig": {"mcpServers": [{**server, "env": env}]},
     }
+    used = {"costUSD": "250m", "inputTokens": 7, "outputTokens": 5}
+    record = {"taskRef": {"name": "gone"}, "phase": "Failed", "completionTime": "2026-02-07T09:00:00Z", "usage": used}
+    if not is_first:
+        specs["TaskRecord"] = {**record, "ttlSecondsAfterCompletion": 2_592_000}
     return [
         {"apiVersion": api_version, "kind": kind, "metadata": {"name": "kept"}, "spec": spec}
         for kind, spec in specs.items()
@@ -73,7 +83,7 @@ def collection(api_version: str, plural: str) -> str:
     return f"/apis/{api_version}/namespaces/default/{plural}"
 
 
-PLURALS = {"Task": "tasks", "Workspace": "workspaces", "AgentConfig": "agentconfigs"}
+PLURALS = {"Task": "tasks", "Workspace": "workspaces", "AgentConfig": "agentconfigs", "TaskRecord": "taskrecords"}
 
 
 @pytest.mark.cluster
@@ -83,7 +93,8 @@ def test_an_installation_of_the_reference_is_taken_over(plane: ControlPlane, gen
     api = plane.api
     crds = build_crds()
     for crd in crds:
-        api.post(PATH, reference_crd(crd, generation)).expect()
+        if (older := reference_crd(crd, generation)) is not None:
+            api.post(PATH, older).expect()
     kept = objects(stored_as)
     for thing in kept:
         path = collection(stored_as, PLURALS[thing["kind"]])
@@ -93,11 +104,15 @@ def test_an_installation_of_the_reference_is_taken_over(plane: ControlPlane, gen
     api.patch(f"{collection(stored_as, 'tasks')}/kept/status", status).expect()
 
     for crd in crds:
-        taken = api.patch(f"{PATH}/{crd['metadata']['name']}", upgrade_patch(crd)).expect()
+        path = f"{PATH}/{crd['metadata']['name']}"
+        is_new = api.get(path).status == 404
+        taken = (api.post(PATH, crd) if is_new else api.patch(path, upgrade_patch(crd))).expect()
         assert {"strategy": "None"} == taken["spec"]["conversion"]
 
     for version_name in ("kelos.dev/v1alpha1", "kelos.dev/v1alpha2"):
         for thing in kept:
+            if thing["kind"] == "TaskRecord" and version_name.endswith("v1alpha1"):
+                continue
             path = f"{collection(version_name, PLURALS[thing['kind']])}/kept"
             seen = wait_for(path, lambda path=path: (a := api.get(path)).status == 200 and a.body)
             assert thing["spec"] == seen["spec"]

@@ -12,7 +12,11 @@ from kelos.api.kinds import CRD, NAMESPACE, POD, TASK, TASK_RECORD
 from kelos.api.names import FINALIZER_OUTCOME
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
+from kelos.apply import Systems, apply
 from kelos.install.crds import build_crds
+from kelos.outputs.document import encode_document
+from kelos.plan import Plan, Record
+from kelos.tasks.plan import plan
 from storm import Between, Storm, Weather, leftovers
 from world import Run, World, settle
 
@@ -214,6 +218,21 @@ async def test_without_the_definition_the_pod_keeps_what_it_knows():
         await settle(world, process)
 
         assert paid(world) == await billed(world)
+
+
+@pytest.mark.parametrize(("usage", "warnings"), [(COST, 0), (Usage(cost_usd="0.5"), 1)])
+async def test_a_record_that_lacks_something_is_told_of(usage, warnings):
+    """It cannot be changed; whoever reads the bill must be able to find out."""
+    async with World() as world:
+        told = []
+        systems = Systems(cluster=world.cluster, now=world.now, warn=told.append)
+        for used in (COST, usage):
+            document = encode_document(Outcome(usage=used)).decode()
+            view = make.view(job=make.job(), pods=(make.ended_pod(document=document),))
+            steps = tuple(step for step in plan(view).steps if isinstance(step, Record))
+            await apply(Plan(steps=steps), systems)
+
+        assert warnings == len(told)
 
 
 async def test_a_namespace_that_is_being_deleted_is_not_held_up_by_a_record():

@@ -97,7 +97,7 @@ async def test_the_role_is_exactly_what_is_used():
     for scene in (everyday, missing, stopped, of_an_app):
         async with World() as world:
             await scene(world, used)
-    for dies_after in range(1, 6):
+    for dies_after in range(1, 7):
         async with World() as world:
             await taken_over(world, used, dies_after)
 

@@ -15,7 +15,7 @@ RULES: tuple[Rule, ...] = (
     ("kelos.dev", ("tasks/status",), ("patch",)),
     # Where owners are guarded, who makes a child that blocks its owner's deletion must be allowed this.
     ("kelos.dev", ("tasks/finalizers",), ("update",)),
-    ("kelos.dev", ("taskrecords",), ("create",)),
+    ("kelos.dev", ("taskrecords",), ("get", "create")),
     ("kelos.dev", ("workspaces", "agentconfigs"), ("list", "watch")),
     ("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete")),
     ("", ("pods",), ("get", "list", "watch", "patch")),

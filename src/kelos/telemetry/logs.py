@@ -20,7 +20,7 @@ INDISCREET = ("celpy",)
 
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s@\"']+(?=@)"), "***"),
-    (re.compile(r"(?i)\b(bearer|basic|token) +[A-Za-z0-9+/=._~-]{8,}"), r"\1 ***"),
+    (re.compile(r"(?i)\b(bearer|basic|token) +[A-Za-z0-9+/=._~-]{20,}"), r"\1 ***"),
     (re.compile(r"\b(?:gh[opsur]_|github_pat_|glpat-|sk-|xox[abp]-|AIza)[A-Za-z0-9_-]{8,}"), "***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"), "***"),
 )

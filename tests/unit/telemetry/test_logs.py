@@ -107,7 +107,7 @@ def test_all_lines_of_a_pass_carry_its_id(lines: io.StringIO) -> None:
     [
         "cloning https://ann:s3cr3t-w0rd@git.test/a.git failed",
         "cloning https://s3cr3t-w0rd@git.test/a.git failed",
-        "sent Authorization: Bearer s3cr3t-w0rd-and-more",
+        "sent Authorization: Bearer s3cr3t-w0rd-s3cr3t-w0rd",
         "refused ghp_s3cr3tw0rds3cr3tw0rd",
         "refused sk-ant-s3cr3tw0rds3cr3tw0rd",
         "refused eyJs3cr3tw0rd.eyJs3cr3tw0rd.s3cr3tw0rd",
@@ -126,6 +126,17 @@ def test_what_looks_like_a_secret_is_not_written(lines: io.StringIO, text: str, 
 
     assert "***" in lines.getvalue()
     assert "s3cr3t" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_ordinary_words_are_not_taken_for_secrets(lines: io.StringIO, as_json: bool) -> None:
+    """A log that hides what went wrong helps nobody."""
+    configure_logs(stream=lines, as_json=as_json)
+    text = "token exchange with https://git.test/a@b failed: basic authentication, user ann@example.com, sk-1"
+
+    structlog.get_logger("kelos").warning("Pass failed", error=text)
+
+    assert text in lines.getvalue()
 
 
 @pytest.mark.parametrize("as_json", [True, False])
