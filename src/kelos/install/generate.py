@@ -80,7 +80,7 @@ def _asked_for(options: argparse.Namespace) -> Iterator[Manifest]:
     if options.ci_policy:
         yield from build_policy()
     for namespace in options.ci_namespace:
-        yield from build_opt_in(namespace)
+        yield from build_opt_in(namespace, prefix=options.image_prefix)
 
 
 def stale_files(root: Path) -> Iterator[tuple[str, str | None]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from kelos.api.kinds import CONFIG_MAP, GROUP, TASK, Manifest
 from kelos.install import rbac
 from kelos.install.policy_cel import LIMITS, LISTS, RULES, VARIABLES, Rule
+from kelos.settings import REGISTRY
 
 API_VERSION = "admissionregistration.k8s.io/v1"
 NAME = "kelos-ci-tasks"
@@ -34,7 +35,7 @@ def build_policy() -> list[Manifest]:
     return [_policy(), _binding()]
 
 
-def build_opt_in(namespace: str) -> list[Manifest]:
+def build_opt_in(namespace: str, *, prefix: str = REGISTRY) -> list[Manifest]:
     """What a namespace needs beside its label: what it allows, limits for agents that set none, a submitter's Role."""
     where = {"namespace": namespace, "labels": {"app.kubernetes.io/part-of": "kelos"}}
     limits = {"type": "Container", "default": CONTAINER_DEFAULTS, "defaultRequest": {"cpu": "250m", "memory": "512Mi"}}
@@ -43,7 +44,7 @@ def build_opt_in(namespace: str) -> list[Manifest]:
             "apiVersion": CONFIG_MAP.api_version,
             "kind": CONFIG_MAP.kind,
             "metadata": {"name": PARAMETERS, **where},
-            "data": {**LISTS, **LIMITS},
+            "data": {**LISTS, "images": f"{prefix}/*", **LIMITS},
         },
         {
             "apiVersion": "v1",

@@ -104,7 +104,7 @@ def test_rights_can_be_those_of_single_namespaces(capsys):
 
 def test_the_admission_policy_is_printed_with_what_a_namespace_needs(capsys):
     """What the guide says to apply."""
-    assert 0 == generate.main(["--ci-policy", "--ci-namespace", "team-a"])
+    assert 0 == generate.main(["--ci-policy", "--ci-namespace", "team-a", "--image-prefix", "example.org/k"])
 
     printed = list(yaml.safe_load_all(capsys.readouterr().out))
     assert [
@@ -112,6 +112,7 @@ def test_the_admission_policy_is_printed_with_what_a_namespace_needs(capsys):
     ] == [manifest["kind"] for manifest in printed]  # fmt: skip
     assert printed[1]["spec"]["paramRef"]["name"] == printed[2]["metadata"]["name"]
     assert {"team-a"} == {manifest["metadata"]["namespace"] for manifest in printed[2:]}
+    assert "example.org/k/*" == printed[2]["data"]["images"]
 
 
 def test_the_guide_lists_every_key_of_the_policy_with_its_default():
