@@ -40,6 +40,11 @@ class Buildah:
     def _policy(self) -> tuple[str, str]:
         return ("--signature-policy", str(self.folder / "policy.json"))
 
+    @property
+    def _networks(self) -> tuple[str, str]:
+        """Without it buildah makes a folder below the machine's /etc."""
+        return ("--cni-config-dir", str(self.folder / "networks"))
+
     def build(
         self,
         image: str,
@@ -52,6 +57,7 @@ class Buildah:
     ) -> None:
         """Build `image`. Steps that were done before are taken from the store."""
         options: list[str] = ["--layers", "--isolation", "chroot", "--pull-never", "--format", "oci", *LIMITS]
+        options += self._networks
         for name, value in arguments.items():
             options += ["--build-arg", f"{name}={value}"]
         for source, target in mounts.items():
@@ -61,7 +67,7 @@ class Buildah:
 
     def import_rootfs(self, image: str, folder: Path) -> None:
         """Make a one-layer image of a folder."""
-        container = self._run("from", *self._policy, "scratch").strip()
+        container = self._run("from", *self._policy, *self._networks, "scratch").strip()
         try:
             self._run("copy", container, folder, "/")
             self._run("config", "--cmd", "/bin/bash", container)
@@ -83,7 +89,7 @@ class Buildah:
 
     def try_in(self, image: str, *command: str, entrypoint: Sequence[str] = ()) -> str:
         """What `command` prints in a fresh container of the image, without network, with a process table of its own."""
-        container = self._run("from", "--pull-never", *self._policy, *LIMITS, image).strip()
+        container = self._run("from", "--pull-never", *self._policy, *self._networks, *LIMITS, image).strip()
         options = ["--isolation", "oci", "--runtime", str(self.tools.runc), "--network", "none"]
         try:
             return self._run("run", *options, container, "--", *entrypoint, *command)
