@@ -97,6 +97,7 @@ ENV_GRACE_SECONDS = "KELOS_GRACE_SECONDS"  # from SIGTERM to SIGKILL for the age
 ENV_WORKSPACE_DIR = "KELOS_WORKSPACE_DIR"  # the checkout; unset without a Workspace
 ENV_INPUTS_DIR = "KELOS_INPUTS_DIR"  # files of the owned Secret: agents.md, mcp.json, files/, plugins/
 ENV_TERMINATION_LOG = "KELOS_TERMINATION_LOG"  # where the outcome document goes
+ENV_TERMINATION_LIMIT = "KELOS_TERMINATION_LIMIT"  # its bytes, where the pod's many containers leave less than 4096
 # Environment of git-clone (Job builder → runner's `prepare`).
 ENV_REPO = "KELOS_REPO"
 ENV_WORKSPACE_NAME = "KELOS_WORKSPACE"  # for messages
@@ -134,6 +135,7 @@ MARKER_SETUP_FAILED = "---KELOS_SETUP_COMMAND_FAILED---"
 KEY_GITHUB_TOKEN = "GITHUB_TOKEN"
 APP_SECRET_KEYS = ("appID", "installationID", "privateKey")
 
+TERMINATION_LIMIT_BYTES = 4096  # what the kubelet keeps of one container's message, and of all together three times it
 PROMPT_LIMIT_BYTES = 512 * 1024  # before and after rendering
 PROMPT_ARGUMENT_LIMIT_BYTES = 96 * 1024  # a longer prompt travels by file only
 

@@ -1,4 +1,7 @@
-"""The outcome document: JSON of at most 4096 bytes, which is what Kubernetes keeps of a termination message."""
+"""The outcome document: JSON of at most 4096 bytes, which is what Kubernetes keeps of a termination message.
+
+A pod may have 12 KiB of them, shared out evenly: with many containers there is less room for each.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,36 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from kelos.api.names import TERMINATION_LIMIT_BYTES
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs import response, values
 from kelos.outputs.markers import lines_of, one_line
 
-LIMIT_BYTES = 4096
-MESSAGE_LIMIT_BYTES = 1000
-URLS_LIMIT_BYTES = 1000
+LIMIT_BYTES = TERMINATION_LIMIT_BYTES
+TEXT_LIMIT_BYTES = 1000
 NAME_LIMIT_BYTES = 260
 WORD_LIMIT_BYTES = 130
 VERSION = 1
+CUT_BYTES = len(b',"response":"","isCut":true,"sha256":""') + 64
+"""What it takes to say that the response is not all there."""
 
 
-def encode_document(outcome: Outcome) -> bytes:
+DISPENSABLE = ("session", "usage", "git")
+"""What goes, in this order, when the rest would not fit; the log has it too."""
+
+
+def encode_document(outcome: Outcome, limit_bytes: int = LIMIT_BYTES) -> bytes:
     """The document. The response is cut to what room is left; the hash of the log's copy tells it from a forgery."""
-    body = _without_response(outcome)
+    body = _without_response(outcome, limit_bytes)
     if not outcome.response:
         return _bytes(body)
     in_log = response.capped(outcome.response)
     whole = {**body, "response": in_log}
-    if in_log == outcome.response and not outcome.response_is_cut and len(_bytes(whole)) <= LIMIT_BYTES:
+    if in_log == outcome.response and not outcome.response_is_cut and len(_bytes(whole)) <= limit_bytes:
         return _bytes(whole)
     body |= {"response": "", "isCut": True, "sha256": outcome.response_sha256 or response.fingerprint(in_log)}
-    room = LIMIT_BYTES - len(_bytes(body))
+    room = limit_bytes - len(_bytes(body))
     return _bytes({**body, "response": _fitting(in_log, room)})
 
 
@@ -58,19 +67,28 @@ def decode_document(text: str) -> Outcome | None:
     return replace(outcome, lines=lines_of(outcome))
 
 
-def _without_response(outcome: Outcome) -> dict[str, Any]:
+def _without_response(outcome: Outcome, limit_bytes: int) -> dict[str, Any]:
+    body = _members(outcome, min(TEXT_LIMIT_BYTES, limit_bytes // 4))
+    for name in DISPENSABLE:
+        if len(_bytes(body)) + CUT_BYTES <= limit_bytes:
+            break
+        body.pop(name, None)
+    return body
+
+
+def _members(outcome: Outcome, text_bytes: int) -> dict[str, Any]:
     git, usage = outcome.git, outcome.usage
     body: dict[str, Any] = {
         "kelos": VERSION,
         "reason": outcome.reason.value if outcome.reason is not None else None,
-        "message": _fitting(outcome.message, MESSAGE_LIMIT_BYTES),
+        "message": _fitting(outcome.message, text_bytes),
         "exitCode": outcome.exit_code,
         "git": _present(
             branch=_whole_or_nothing(git.branch, NAME_LIMIT_BYTES),
             commit=values.commit(git.commit),
             base=_whole_or_nothing(git.base_branch, NAME_LIMIT_BYTES),
             pushed=git.pushed,
-            prs=_first_fitting(git.pull_requests, URLS_LIMIT_BYTES),
+            prs=_first_fitting(git.pull_requests, text_bytes),
         ),
         "usage": _present(
             input=values.count(usage.input_tokens),

@@ -33,7 +33,7 @@ def agent_environment(request: JobRequest, instructions: Instructions, inputs: I
 def prepare_environment(request: JobRequest, instructions: Instructions) -> list[Manifest]:
     """What `git-clone` needs to know. Secrets come as files and references only."""
     workspace, task = request.workspace, request.task
-    values: dict[str, str | None] = {names.ENV_TERMINATION_LOG: names.PATH_TERMINATION_LOG}
+    values = _termination(request, instructions)
     if workspace is not None:
         spec = workspace.spec
         values |= {
@@ -129,10 +129,20 @@ def _files(request: JobRequest, instructions: Instructions, inputs: Inputs) -> l
             names.ENV_PLUGIN_DIR: names.PATH_PLUGINS if instructions.needs_plugin_dir else None,
             names.ENV_PROMPT_FILE: names.PATH_PROMPT,
             names.ENV_INPUTS_DIR: names.PATH_INPUTS if inputs.files else None,
-            names.ENV_TERMINATION_LOG: names.PATH_TERMINATION_LOG,
+            **_termination(request, instructions),
         }
     )
     return found
+
+
+def _termination(request: JobRequest, instructions: Instructions) -> dict[str, str | None]:
+    """Where the outcome goes, and how long it may be when the kubelet shares the pod's room out among many."""
+    overrides = request.task.spec.effective.pod_overrides
+    count = 1 + len(overrides.extra_containers) + len(overrides.extra_init_containers)
+    count += request.workspace is not None or instructions.needs_plugin_dir
+    room = 3 * names.TERMINATION_LIMIT_BYTES // count
+    limit = str(room) if room < names.TERMINATION_LIMIT_BYTES else None
+    return {names.ENV_TERMINATION_LOG: names.PATH_TERMINATION_LOG, names.ENV_TERMINATION_LIMIT: limit}
 
 
 def _upstream(workspace: Workspace) -> str | None:

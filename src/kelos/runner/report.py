@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from kelos.api import names
 from kelos.api.outcome import Outcome
-from kelos.outputs.document import encode_document
+from kelos.outputs.document import LIMIT_BYTES, encode_document
 from kelos.outputs.markers import marker_block
 from kelos.runner.failure import Failure
 from kelos.runner.redaction import redact
@@ -39,17 +40,19 @@ def write_block(outcome: Outcome) -> None:
     write_all(sys.stdout.fileno(), marker_block(outcome).encode("utf-8", "replace"))
 
 
-def write_document(outcome: Outcome, path: str) -> None:
-    """Write the document in one go; whatever the agent left in the file goes."""
+def write_document(outcome: Outcome, env: Mapping[str, str]) -> None:
+    """Write the document in one go to where the environment says; whatever the agent left in the file goes."""
+    path, room = env.get(names.ENV_TERMINATION_LOG, ""), env.get(names.ENV_TERMINATION_LIMIT, "")
     if not path:
         return
+    limit = int(room) if room.isascii() and room.isdigit() and len(room) < 6 else LIMIT_BYTES
     try:
         # The kubelet mounts this file by itself, so there is no renaming over it. An agent may have put a link or a
         # pipe in its place: the one is not followed, the other not waited for.
         how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(path, how, 0o644)
         try:
-            os.write(descriptor, encode_document(outcome))
+            os.write(descriptor, encode_document(outcome, min(limit, LIMIT_BYTES)))
         finally:
             os.close(descriptor)
     except OSError as error:

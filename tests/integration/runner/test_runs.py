@@ -202,6 +202,15 @@ def test_a_long_answer_is_whole_in_the_log_and_marked_in_the_document(pod):
     assert ran.outcome.response_sha256 is not None
 
 
+def test_the_document_keeps_to_the_room_that_is_left(pod):
+    give_stand_in(pod, "claude-code", name="claude-code-error", code=1)
+
+    ran = pod.launch("x", KELOS_TERMINATION_LIMIT="700")
+
+    assert len(ran.document.encode()) <= 700
+    assert Reason.CREDENTIALS_REJECTED is ran.outcome.reason
+
+
 def test_secrets_are_not_repeated(pod):
     """An error text of a provider may hold the key; the document becomes status and comment."""
     event = {"type": "turn.failed", "error": {"message": "key my-very-secret-key rejected, token git-token-1"}}

@@ -50,6 +50,7 @@ OUTCOMES = st.builds(
     response=st.none() | TEXT.filter(bool).map(lambda text: text[:100]),
     session_id=WORDS,
 ).map(lambda outcome: replace(outcome, lines=lines_of(outcome)))
+LEAST = 12 * 1024 // 18  # two containers of ours and sixteen of others
 ANY_JSON = st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 WILD = st.builds(
     Outcome,
@@ -154,3 +155,27 @@ def test_a_message_cannot_drive_a_terminal():
     forged = json.dumps({"kelos": 1, "reason": "AgentError", "message": "a\x1b[2Jb\r\nc\x9b31m\td\u2028e"})
 
     assert "a [2Jb  c 31m\td e" == decode_document(forged).message
+
+
+@given(WILD, st.integers(LEAST, LIMIT_BYTES))
+@settings(deadline=None)
+def test_it_fits_into_what_many_containers_leave(outcome, limit):
+    """A document that the kubelet cuts is no document: the reason of a failure would be lost."""
+    data = encode_document(outcome, limit)
+
+    found = decode_document(data.decode())
+    assert len(data) <= limit
+    assert found is not None
+    assert outcome.reason is found.reason
+
+
+def test_what_matters_less_goes_first():
+    git = GitFacts(branch="b" * 130, commit="c" * 40, base_branch="d" * 130)
+    usage = Usage(input_tokens=7, model="m" * 100)
+    outcome = Outcome(reason=Reason.AGENT_ERROR, message="m" * 900, git=git, usage=usage, session_id="s")
+
+    found = decode_document(encode_document(outcome, LEAST).decode())
+
+    assert found is not None
+    assert (Reason.AGENT_ERROR, True) == (found.reason, found.message.startswith("mmm"))
+    assert ("b" * 130, None, None) == (found.git.branch, found.session_id, found.usage.input_tokens)

@@ -233,6 +233,16 @@ class TestInstructions:
             build(agent_configs=self.configs(plugin("a"), plugin("b")))
 
 
+@pytest.mark.parametrize(("extras", "limit"), [(0, None), (1, None), (2, "3072"), (8, "1228")])
+def test_many_containers_leave_less_room_for_the_outcome(extras, limit):
+    """The kubelet keeps 12 KiB of messages for the whole pod and cuts each after its even share."""
+    containers = [{"name": f"c{number}", "image": "x"} for number in range(extras)]
+    built = build(make.task(podOverrides={"extraContainers": containers}), workspace=make.workspace())
+
+    for container in (agent_of(built), pod_of(built)["initContainers"][0]):
+        assert limit == env_of(container).get(names.ENV_TERMINATION_LIMIT)
+
+
 class TestRetries:
     def rules(self, **spec: Any) -> list[Manifest]:
         found: list[Manifest] = build(make.task(**spec)).job["spec"]["podFailurePolicy"]["rules"]

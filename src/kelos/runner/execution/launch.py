@@ -31,21 +31,20 @@ def launch(env: Mapping[str, str], arguments: list[str]) -> int:
     inbox, seen = Inbox(), Seen(env)
     inbox.listen_to_signals()
     adopt_orphans()
-    log = env.get(names.ENV_TERMINATION_LOG, "")
     try:
         request = read_request(env, arguments)
         request = replace(request, env=with_fresh_gh(request.env))
         seen.add(request.secrets)
 
         def tell(outcome: Outcome) -> None:
-            write_document(without_secrets(outcome, seen.secrets()), log)
+            write_document(without_secrets(outcome, seen.secrets()), env)
 
         outcome = without_secrets(_run(request, inbox, tell), seen.secrets())
         write_block(outcome)
     except Failure as failure:
         note(redact(str(failure), seen.secrets()))
         outcome = without_secrets(failed(failure), seen.secrets())
-    write_document(outcome, log)
+    write_document(outcome, env)
     return outcome.exit_code or 0
 
 

@@ -23,7 +23,7 @@ SETUP_MALFORMED = 2
 GRACE_SECONDS = 8.0  # of the pod's 20: the rest is for git and the outcome
 
 # What the agent has no use for: it is in files by now, or it is the runner's own.
-CONSUMED = (names.ENV_AGENTS_MD, names.ENV_MCP_SERVERS, names.ENV_TERMINATION_LOG)
+CONSUMED = (names.ENV_AGENTS_MD, names.ENV_MCP_SERVERS, names.ENV_TERMINATION_LOG, names.ENV_TERMINATION_LIMIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
-from kelos.api import names
 from kelos.api.reasons import Reason
 from kelos.runner.failure import Failure
 from kelos.runner.preparation.checkout import check_out
@@ -58,5 +57,5 @@ def _prepare(request: PrepareRequest) -> None:
 
 def _give_up(failure: Failure, secrets: frozenset[str], env: Mapping[str, str]) -> int:
     note(redact(str(failure), secrets))
-    write_document(without_secrets(failed(failure), secrets), env.get(names.ENV_TERMINATION_LOG, ""))
+    write_document(without_secrets(failed(failure), secrets), env)
     return failure.exit_code
