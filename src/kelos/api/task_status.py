@@ -43,6 +43,7 @@ class TaskAttempt(Model):
     pod_uid: str = Field(default="", description="UID of the pod.")
     phase: PhaseField | None = Field(default=None, description="How far the attempt is.")
     reason: ReasonField | None = Field(default=None, description="Why it waits or failed.")
+    fault: str = Field(default="", description="Whose fault a failure is: Infrastructure, Agent or Task.")
     message: str = Field(default="", description="One sentence for people.")
     exit_code: Int32 | None = Field(default=None, description="Exit code of the agent container.")
     start_time: datetime | None = Field(default=None, description="When the agent container started.")

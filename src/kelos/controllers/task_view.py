@@ -21,10 +21,10 @@ from kelos.errors import UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
 from kelos.tasks.evidence.attempts import recorded
-from kelos.tasks.evidence.facts import JobFacts, PodFacts, read_job
+from kelos.tasks.evidence.facts import Complaint, JobFacts, PodFacts, read_job
 from kelos.tasks.finish import needs_all_pods
 from kelos.tasks.follow import needs_fresh_pods
-from kelos.tasks.stop import needs_warnings, newest
+from kelos.tasks.stop import needs_complaints, newest
 from kelos.tasks.view import Dependency, TaskView
 
 Parsed = TypeVar("Parsed")
@@ -64,19 +64,19 @@ class Observer:
             return view
         if needs_fresh_pods(view):
             view = await self._with_fresh_pods(view)
-        if needs_warnings(view):
-            view = replace(view, warning=await self._warning(view))
+        if needs_complaints(view):
+            view = replace(view, complaints=await self._complaints(view))
         return view
 
     async def _with_fresh_pods(self, view: TaskView) -> TaskView:
         found = await self.pods.fresh(view.task.meta.namespace, view.task.meta.uid)
         return replace(view, pods=_made_by(view.job, view.owns_job, found))
 
-    async def _warning(self, view: TaskView) -> str:
-        """The newest warning about the pod that does not start, or the Job that has none."""
+    async def _complaints(self, view: TaskView) -> tuple[Complaint, ...]:
+        """Warnings about the pod that does not start, or the Job that has none."""
         pod = newest(view.pods)
         uid = pod.uid if pod is not None else view.job.uid if view.job is not None else ""
-        return await self.warnings.newest(view.task.meta.namespace, uid)
+        return await self.warnings.about(view.task.meta.namespace, uid)
 
     def _from_caches(self, manifest: Manifest) -> TaskView:
         task, caches = parse_task(manifest), self.caches

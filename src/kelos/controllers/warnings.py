@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kelos.api.kinds import EVENT, Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.reading import list_all
+from kelos.tasks.evidence.facts import Complaint, read_complaint
 
 FRESH_SECONDS = 5.0
-LIMIT = 500
+KEPT = 10
 
 
 @dataclass(slots=True)
 class _Reading:
-    """The newest warning by the uid of what it is about, as of one moment."""
+    """The newest warnings by the uid of what they are about, as of one moment."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     read_at: float = float("-inf")
-    by_uid: Mapping[str, str] = field(default_factory=dict)
+    by_uid: Mapping[str, tuple[Complaint, ...]] = field(default_factory=dict)
 
 
 class Warnings:
@@ -31,24 +32,27 @@ class Warnings:
         self._monotonic = monotonic
         self._readings: dict[str, _Reading] = {}
 
-    async def newest(self, namespace: str, uid: str) -> str:
-        """The newest warning about that object on one line; empty when there is none."""
+    async def about(self, namespace: str, uid: str) -> tuple[Complaint, ...]:
+        """The warnings about that object, newest first."""
         reading = self._readings.setdefault(namespace, _Reading())
         async with reading.lock:
             if self._monotonic() - reading.read_at >= FRESH_SECONDS:
                 events = await list_all(self._cluster, EVENT, namespace, fields="type=Warning")
-                reading.by_uid = {_about(event): _text(event) for event in sorted(events, key=_time)}
+                reading.by_uid = _by_uid(events)
                 reading.read_at = self._monotonic()
-        return reading.by_uid.get(uid, "")
+        return reading.by_uid.get(uid, ())
 
 
-def _about(event: Manifest) -> str:
-    return str((event.get("involvedObject") or {}).get("uid") or "")
-
-
-def _text(event: Manifest) -> str:
-    return " ".join(str(event.get("message") or "").split())[:LIMIT]
+def _by_uid(events: Iterable[Manifest]) -> dict[str, tuple[Complaint, ...]]:
+    found: dict[str, tuple[Complaint, ...]] = {}
+    for event in sorted(events, key=_time, reverse=True):
+        uid = str((event.get("involvedObject") or {}).get("uid") or "")
+        if len(known := found.get(uid, ())) < KEPT:
+            found[uid] = (*known, read_complaint(event))
+    return found
 
 
 def _time(event: Manifest) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
+    """When it was last seen; a series of the newer API says so itself."""
+    seen = (event.get("series") or {}).get("lastObservedTime")
+    return str(event.get("lastTimestamp") or seen or event.get("eventTime") or "")

@@ -15,7 +15,8 @@ from kelos.tasks.accounts.record import is_owed
 from kelos.tasks.accounts.record import record as on_record
 from kelos.tasks.accounts.release import drop_from_task, release_pods
 from kelos.tasks.dependencies import to_keep
-from kelos.tasks.evidence.attempts import AGENT_ERRORS, Attempt, attempts_over, record, recorded, total_usage
+from kelos.tasks.evidence.attempts import Attempt, attempts_over, record, recorded, total_usage
+from kelos.tasks.evidence.diagnosis import AGENT_ERRORS
 from kelos.tasks.status import in_phase, set_status, timestamp
 from kelos.tasks.view import TaskView
 

@@ -66,6 +66,9 @@ def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> V
         return Verdict(reason=stop.reason, message=stop.message)
     if view.job.has_failed:
         return _job_failed(view, view.job, over)
+    if view.job.has_succeeded and over:
+        why = over[-1].diagnosis  # an exit code of 0 does not make it good
+        return Verdict(reason=why.reason, message=why.message, advice=why.advice)
     if view.job.has_succeeded:
         message = f"The pod of Job '{view.job.name}' was gone before its outcome could be read"
         return Verdict(reason=Reason.AGENT_INCOMPLETE, message=message, advice="Look for pushed commits first")
@@ -141,8 +144,7 @@ def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
     if view.phase in (Phase.PENDING, Phase.RUNNING) and is_quiet and not why.is_problem and not is_held:
         return dict(view.status)
     phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
-    message = f"{why.message}. {why.advice}" if why.advice else why.message
-    status = in_phase(view, phase, why.reason, message, jobName=job_name)
+    status = in_phase(view, phase, why.reason, why.sentence, jobName=job_name)
     return {**status, "podName": pod.name} if pod is not None else status
 
 

@@ -11,9 +11,10 @@ from kelos.api import names
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
 from kelos.pods.policy import is_final
-from kelos.tasks.evidence.attempts import agent_errors, attempts_over, infrastructure_failures, record
-from kelos.tasks.evidence.diagnosis import Diagnosis, why_no_pod, why_not_started
-from kelos.tasks.evidence.facts import PodFacts
+from kelos.tasks.evidence.attempts import attempts_over, faults, record
+from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
+from kelos.tasks.evidence.facts import Complaint, PodFacts
+from kelos.tasks.evidence.starting import why_no_pod, why_not_started
 from kelos.tasks.status import DEPENDENCIES_FOUND, INPUTS_READY, STOP_REQUESTED, condition_since, true_condition
 from kelos.tasks.view import TaskView
 
@@ -74,18 +75,19 @@ def late_start(view: TaskView) -> Stop | None:
     if waited is None or waited.total_seconds() < limit:
         return None
     why = start_diagnosis(view)
-    if why.is_problem and why.reason is not None:
+    if why.is_problem and why.reason is not None and why.reason is not Reason.POD_PENDING:
         return Stop(reason=why.reason, message=f"{why.message} (gave up after {limit} seconds). {why.advice}")
-    return Stop(reason=Reason.START_TIMEOUT, message=f"The agent did not start within {limit} seconds: {why.message}")
+    return Stop(reason=Reason.START_TIMEOUT, message=f"The agent did not start within {limit} seconds: {why.sentence}")
 
 
 def spent_retries(view: TaskView) -> Stop | None:
-    """Kubernetes is about to try again, but `spec.retries`, or the budget for a cluster's failures, is spent."""
+    """Kubernetes is about to try again what would end the same way, or what has been tried often enough."""
     over = attempts_over(view)
-    entries = record(view, over)
+    found = faults(record(view, over))
     is_spent = (
-        agent_errors(entries) > view.task.spec.retries
-        or infrastructure_failures(entries) > view.settings.infrastructure_retries
+        found[Fault.TASK] > 0
+        or found[Fault.AGENT] > view.task.spec.retries
+        or found[Fault.INFRASTRUCTURE] > view.settings.infrastructure_retries
     )
     if not is_spent or not over or not _will_be_repeated(view):
         return None
@@ -128,19 +130,24 @@ def waiting_since_start(view: TaskView) -> timedelta | None:
 
 def start_diagnosis(view: TaskView) -> Diagnosis:
     """Why the agent does not run yet, as far as pod and events tell."""
-    pod = newest(view.pods)
-    if pod is not None:
-        return why_not_started(pod, view.warning)
-    name = view.job.name if view.job is not None else view.status.get("jobName", "")
-    return why_no_pod(name, view.task.meta.namespace, view.warning)
+    return _start_diagnosis(view, view.complaints)
 
 
-def needs_warnings(view: TaskView) -> bool:
+def needs_complaints(view: TaskView) -> bool:
     """Whether events must say why nothing starts: it takes longer than usual, and the pod itself does not know."""
     waited = waiting_since_start(view)
     if waited is None or waited.total_seconds() < QUIET_START_SECONDS:
         return False
-    return not start_diagnosis(view).is_problem
+    found = _start_diagnosis(view, ())
+    return not found.is_problem or found.is_vague
+
+
+def _start_diagnosis(view: TaskView, complaints: tuple[Complaint, ...]) -> Diagnosis:
+    pod = newest(view.pods)
+    if pod is not None:
+        return why_not_started(pod, complaints)
+    name = view.job.name if view.job is not None else view.status.get("jobName", "")
+    return why_no_pod(name, view.task.meta.namespace, complaints)
 
 
 def _will_be_repeated(view: TaskView) -> bool:

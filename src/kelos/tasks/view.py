@@ -13,7 +13,7 @@ from kelos.api.reasons import Phase
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
 from kelos.settings import Settings
-from kelos.tasks.evidence.facts import JobFacts, PodFacts
+from kelos.tasks.evidence.facts import Complaint, JobFacts, PodFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class TaskView:
     `strays` are pods with the Task's label that its Job did not make.
     `locks` are those the Task needs, in the order they are taken; `held` the Leases of ours, needed by now or not.
     `claim` and `token` were looked for only when the Task needs them.
-    `warning` is the newest complaint of Kubernetes about a pod that does not start, or is not even made.
+    `complaints` are warnings of Kubernetes about a pod that does not start, or is not even made; newest first.
     `problems` says which objects the Task refers to could not be read, in sentences.
     """
 
@@ -105,7 +105,7 @@ class TaskView:
     claim: Claim | None = None
     token: Token | None = None
     held: tuple[Manifest, ...] = ()
-    warning: str = ""
+    complaints: tuple[Complaint, ...] = ()
     client_silence_seconds: float | None = None
     problems: tuple[str, ...] = ()
 

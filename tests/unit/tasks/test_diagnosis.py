@@ -1,235 +1,107 @@
-"""What pods look like when something is wrong, and the one word people get for it."""
+"""What Kubernetes shows when something is wrong, and the words people get for it: a labelled corpus."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from kelos.api.kinds import Manifest
+from diagnosis_cases import Case, cases
 from kelos.api.outcome import Outcome
-from kelos.api.reasons import Reason
-from kelos.outputs.document import decode_document, encode_document
-from kelos.tasks.evidence.diagnosis import why_ended, why_no_pod, why_not_started
+from kelos.local.jobs.control.failure_policy import Action, judge
+from kelos.tasks.evidence.attempts import attempts_over
+from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
+from kelos.tasks.evidence.ending import why_ended
 from kelos.tasks.evidence.facts import read_pod
+from kelos.tasks.follow import judge_end
+from kelos.tasks.stop import needs_complaints, start_diagnosis, stop_request
+from kelos.tasks.view import TaskView
 
-AT = "2026-02-07T09:00:00Z"
-
-
-def container(name: str = "kelos-agent", **state: Any) -> Manifest:
-    return {"name": name, "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": state}
-
-
-def waiting(reason: str, message: str = "", name: str = "kelos-agent") -> Manifest:
-    return container(name, waiting={"reason": reason, "message": message})
+STARTING = [*cases("starting"), *cases("without-pod")]
+ENDING = list(cases("ending"))
 
 
-def running(name: str = "kelos-agent") -> Manifest:
-    return container(name, running={"startedAt": AT})
+def assert_says(found: Diagnosis, case: Case) -> None:
+    assert [] == [words for words in case.expected.message if words not in found.message], found.message
+    assert [] == [words for words in case.expected.advice if words not in found.advice], found.advice
 
 
-def ended(code: int, reason: str = "", message: str = "", name: str = "kelos-agent") -> Manifest:
-    state = {"exitCode": code, "reason": reason or ("Error" if code else "Completed"), "message": message}
-    return container(name, terminated={**state, "startedAt": AT, "finishedAt": AT})
+@pytest.mark.parametrize("case", STARTING, ids=lambda case: case.name)
+def test_a_start_says_what_holds_it_up(case):
+    """Only what people should know of is called a problem; what passed is not told any more."""
+    found = start_diagnosis(case.view())
+
+    assert (case.expected.reason, case.expected.problem) == (found.reason, found.is_problem), found.message
+    assert_says(found, case)
+    assert found.advice or not found.is_problem
 
 
-def condition(type: str, status: str = "True", **words: str) -> Manifest:
-    return {"type": type, "status": status, "lastTransitionTime": AT, **words}
+@pytest.mark.parametrize("case", ENDING, ids=lambda case: case.name)
+def test_an_end_says_how_it_came_and_whose_fault_it_is(case):
+    (attempt,) = attempts_over(case.view())
+    found = attempt.diagnosis
+
+    fault = found.fault.value if found.reason is not None else ""
+    assert (case.expected.reason, case.expected.fault) == (found.reason, fault), found.message
+    assert_says(found, case)
 
 
-def pod(phase: str, *agent: Manifest, init: tuple[Manifest, ...] = (), deleted: bool = False, **status: Any) -> Any:
-    meta: Manifest = {"name": "p", "namespace": "team", "uid": "u", "creationTimestamp": AT, "finalizers": []}
-    if deleted:
-        meta["deletionTimestamp"] = AT
-    states = {"containerStatuses": list(agent), "initContainerStatuses": list(init)}
-    return read_pod({"metadata": meta, "spec": {"nodeName": "node-1"}, "status": {"phase": phase, **states, **status}})
+@pytest.mark.parametrize("case", ENDING, ids=lambda case: case.name)
+def test_only_what_may_be_repeated_is_repeated(case):
+    """By the policy that Kubernetes follows and by what we stop: an agent that runs again costs money."""
+    assert case.expected.repeated == (is_repeated(case, retries=0), is_repeated(case, retries=1))
 
 
-def document(reason: Reason | None = None, message: str = "") -> str:
-    return encode_document(Outcome(reason=reason, message=message)).decode()
+@pytest.mark.parametrize("case", [c for c in ENDING if c.expected.verdict], ids=lambda case: case.name)
+def test_the_task_ends_with_the_verdict(case):
+    """The Job may know what its pod does not, and the pod what its Job does not."""
+    view = case.view()
+
+    verdict = judge_end(view, attempts_over(view), None)
+
+    assert verdict is not None
+    assert case.expected.verdict is verdict.reason
 
 
-CREATING = waiting("PodInitializing")
-NO_NODE = condition("PodScheduled", "False", reason="Unschedulable", message="0/3 nodes: Insufficient memory.")
-STARTING = [
-    ("fresh", pod("Pending"), Reason.POD_PENDING, "being started", False),
-    ("creating", pod("Pending", waiting("ContainerCreating")), Reason.POD_PENDING, "being started", False),
-    ("cloning", pod("Pending", CREATING, init=(running("git-clone"),)), Reason.INITIALIZING, "workspace", False),
-    ("no such image", pod("Pending", waiting("ErrImagePull", "x: not found")), Reason.IMAGE_PULL, "not found", True),
-    ("pull back-off", pod("Pending", waiting("ImagePullBackOff", "Back-off")), Reason.IMAGE_PULL, "Back-off", True),
-    ("bad image name", pod("Pending", waiting("InvalidImageName", "X!")), Reason.IMAGE_PULL, "X!", True),
-    ("node may not pull", pod("Pending", waiting("ErrImageNeverPull")), Reason.IMAGE_PULL, "NeverPull", True),
-    (
-        "clone image",
-        pod("Pending", CREATING, init=(waiting("ImagePullBackOff", name="git-clone"),)),
-        Reason.IMAGE_PULL,
-        "'git-clone'",
-        True,
-    ),
-    (
-        "no secret",
-        pod("Pending", waiting("CreateContainerConfigError", 'secret "key" not found')),
-        Reason.SECRET_MISSING,
-        '"key"',
-        True,
-    ),
-    (
-        "root image",
-        pod("Pending", waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")),
-        Reason.POD_PENDING,
-        "runAsNonRoot",
-        True,
-    ),
-    ("runtime refuses", pod("Pending", waiting("CreateContainerError", "oops")), Reason.POD_PENDING, "oops", True),
-    ("no room", pod("Pending", conditions=[NO_NODE]), Reason.UNSCHEDULABLE, "Insufficient memory", True),
-    (
-        "sidecar crashes",
-        pod("Pending", CREATING, init=(waiting("CrashLoopBackOff", "back-off 10s", "db"),)),
-        Reason.SETUP_FAILED,
-        "'db'",
-        True,
-    ),
-]
+def test_the_corpus_is_large_and_its_names_are_unique():
+    names = [case.name for case in (*STARTING, *ENDING)]
+
+    assert len(names) >= 60
+    assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(("case", "found", "reason", "words", "is_problem"), STARTING, ids=[c[0] for c in STARTING])
-def test_a_pod_that_does_not_run_yet_says_why(case, found, reason, words, is_problem):
-    """Only what will not pass by itself is called a problem."""
-    diagnosis = why_not_started(found)
+def test_a_cause_that_only_events_know_is_asked_for():
+    """The pod says that it backs off from pulling; older kubelets do not say why."""
+    vague = next(case for case in STARTING if "only an event tells" in case.name)
+    told = next(case for case in STARTING if "tells its cause" in case.name)
 
-    assert (reason, is_problem) == (diagnosis.reason, diagnosis.is_problem)
-    assert words in diagnosis.message
-
-
-DISRUPTED = condition("DisruptionTarget", reason="EvictionByEvictionAPI", message="Eviction API: evicting")
-DRAINED = condition("DisruptionTarget", reason="DeletionByTaintManager")
-ENDED = [
-    ("normal", pod("Succeeded", ended(0, message=document())), None, "normally"),
-    ("no document", pod("Succeeded", ended(0)), None, "no outcome"),
-    ("agent error", pod("Failed", ended(80, message=document(Reason.AGENT_ERROR, "boom"))), Reason.AGENT_ERROR, "boom"),
-    (
-        "zero exit, bad end",
-        pod("Succeeded", ended(0, message=document(Reason.AGENT_INCOMPLETE, "turn limit"))),
-        Reason.AGENT_INCOMPLETE,
-        "turn limit",
-    ),
-    ("foreign image", pod("Failed", ended(1)), Reason.AGENT_ERROR, "exit code 1"),
-    ("reserved code alone", pod("Failed", ended(86)), Reason.CREDENTIALS_REJECTED, "exit code 86"),
-    ("killed", pod("Failed", ended(137)), Reason.AGENT_ERROR, "signal 9"),
-    ("out of memory", pod("Failed", ended(137, "OOMKilled")), Reason.OOM_KILLED, "memory"),
-    (
-        "memory despite a word",
-        pod("Failed", ended(1, "OOMKilled", document(Reason.AGENT_ERROR, "x"))),
-        Reason.OOM_KILLED,
-        "memory",
-    ),
-    (
-        "clone out of memory",
-        pod("Failed", CREATING, init=(ended(137, "OOMKilled", name="git-clone"),)),
-        Reason.OOM_KILLED,
-        "'git-clone'",
-    ),
-    (
-        "clone says why",
-        pod("Failed", CREATING, init=(ended(83, message=document(Reason.CLONE_FAILED, "no repo"), name="git-clone"),)),
-        Reason.CLONE_FAILED,
-        "no repo",
-    ),
-    ("clone crashed", pod("Failed", CREATING, init=(ended(1, name="git-clone"),)), Reason.CLONE_FAILED, "exit code 1"),
-    ("own init", pod("Failed", CREATING, init=(ended(2, name="warm"),)), Reason.SETUP_FAILED, "'warm'"),
-    ("no entrypoint", pod("Failed", ended(128, "StartError", "exec: no such file")), Reason.SETUP_FAILED, "no such"),
-    ("deadline", pod("Failed", ended(137), reason="DeadlineExceeded"), Reason.DEADLINE_EXCEEDED, "deadline"),
-    ("pressure", pod("Failed", reason="Evicted", message="low on memory"), Reason.EVICTED, "low on memory"),
-    ("drained", pod("Failed", ended(143), conditions=[DISRUPTED], deleted=True), Reason.EVICTED, "Eviction API"),
-    (
-        "drained runner",
-        pod("Failed", ended(88, message=document(Reason.CANCELLED)), conditions=[DRAINED], deleted=True),
-        Reason.EVICTED,
-        "DeletionByTaintManager",
-    ),
-    ("node gone", pod("Failed", running(), conditions=[DRAINED]), Reason.EVICTED, "evicted"),
-    ("node shut down", pod("Failed", ended(143), reason="Terminated", message="shutdown"), Reason.EVICTED, "shutdown"),
-    (
-        "machine ended",
-        pod("Failed", ended(137), reason="NodeLost", message="it ended", conditions=[DISRUPTED]),
-        Reason.EVICTED,
-        "was lost: it ended",
-    ),
-    ("node refused", pod("Failed", reason="OutOfcpu", message="Node is full"), Reason.EVICTED, "OutOfcpu"),
-    ("state lost", pod("Failed", ended(137, "ContainerStatusUnknown")), Reason.EVICTED, "does not know"),
-    ("never told", pod("Failed", running()), Reason.EVICTED, "Nobody knows"),
-    ("deleted before start", pod("Pending", waiting("ContainerCreating"), deleted=True), Reason.EVICTED, "deleted"),
-    (
-        "deleted while pulling",
-        pod("Pending", waiting("ErrImagePull", "x"), deleted=True),
-        Reason.IMAGE_PULL,
-        "image",
-    ),
-    ("success before drain", pod("Succeeded", ended(0, message=document()), conditions=[DRAINED]), None, "normally"),
-]
+    assert (True, False) == tuple(needs_complaints(late(case)) for case in (vague, told))
 
 
-@pytest.mark.parametrize(("case", "found", "reason", "words"), ENDED, ids=[c[0] for c in ENDED])
-def test_a_pod_that_is_over_says_how_it_ended(case, found, reason, words):
-    """The kernel's and the kubelet's word goes before the agent's."""
-    messages = [c.termination_message for c in (found.agent, *found.preparation)]
-    outcome = next((o for m in messages if (o := decode_document(m)) is not None), None)
+def test_a_success_whose_outputs_were_lost_says_so():
+    done = next(case for case in ENDING if case.name == "an image that prints no outcome at all")
+    assert done.pod is not None
 
-    diagnosis = why_ended(found, outcome)
+    found = why_ended(read_pod(done.pod), Outcome(message="Its outputs are missing"))
 
-    assert (reason, True) == (diagnosis.reason, words in diagnosis.message), diagnosis.message
+    assert (None, "Its outputs are missing") == (found.reason, found.message)
 
 
-@pytest.mark.parametrize(
-    ("warning", "reason", "is_problem"),
-    [
-        ("", Reason.POD_PENDING, False),
-        ('pods "x" is forbidden: exceeded quota: compute', Reason.POD_PENDING, True),
-        ('pods "x" is forbidden: violates PodSecurity "restricted:latest"', Reason.POLICY_DENIED, True),
-        ('pods "x" is forbidden: error looking up service account team/builder', Reason.POLICY_DENIED, True),
-    ],
-)
-def test_a_job_without_a_pod_says_what_kubernetes_complains_about(warning, reason, is_problem):
-    """Quotas and policies act on pods, when the Job has long been accepted."""
-    diagnosis = why_no_pod("fix-bug", "team", warning)
-
-    assert (reason, is_problem) == (diagnosis.reason, diagnosis.is_problem)
-    assert warning in diagnosis.message
-    assert diagnosis.advice
+def test_every_fault_is_in_the_corpus():
+    assert {fault.value for fault in Fault} == {case.expected.fault for case in ENDING} - {""}
 
 
-def test_a_volume_that_cannot_be_mounted_is_told_by_events_only():
-    """The pod itself says no more than ContainerCreating."""
-    stuck = pod("Pending", waiting("ContainerCreating"))
-
-    diagnosis = why_not_started(stuck, 'MountVolume.SetUp failed for volume "t": secret "token" not found')
-
-    assert (Reason.SECRET_MISSING, True) == (diagnosis.reason, '"token"' in diagnosis.message)
+def late(case: Case) -> TaskView:
+    """The view when the start already takes longer than usual."""
+    view = case.view()
+    return replace(view, now=view.pods[0].created_at + timedelta(seconds=20))
 
 
-@pytest.mark.parametrize(
-    ("said", "advice"),
-    [
-        ("The node was low on resource: memory.", "Set requests"),
-        ("Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. ", "Raise ephemeral-storage"),
-        ('Container kelos-agent exceeded its local ephemeral storage limit "20Mi". ', "Raise ephemeral-storage"),
-        ('Usage of EmptyDir volume "workspace" exceeds the limit "10Gi". ', "limit of the volume"),
-    ],
-)
-def test_an_eviction_for_a_limit_of_its_own_names_the_limit(said, advice):
-    """More room on the node would not help; the kubelet's sentence is shown without the space at its end."""
-    found = pod("Failed", ended(88, message=document(Reason.CANCELLED)), reason="Evicted", message=said)
-
-    diagnosis = why_ended(found, decode_document(found.agent.termination_message))
-
-    assert Reason.EVICTED is diagnosis.reason
-    assert advice in diagnosis.advice
-    assert diagnosis.message.endswith(said.strip())
-
-
-def test_a_success_whose_outputs_were_lost_says_so() -> None:
-    found = pod("Succeeded", ended(0))
-
-    diagnosis = why_ended(found, Outcome(message="Its outputs are missing"))
-
-    assert (None, "Its outputs are missing") == (diagnosis.reason, diagnosis.message)
+def is_repeated(case: Case, *, retries: int) -> bool:
+    """Whether another pod follows: Kubernetes makes one, and we let it."""
+    assert case.pod is not None
+    if case.pod["status"]["phase"] != "Failed" or case.job_status.get("conditions"):
+        return False
+    verdict = judge(case.job(retries=retries)["spec"]["podFailurePolicy"], case.pod)
+    return verdict.action is not Action.FAIL_JOB and stop_request(case.view(retries=retries)) is None

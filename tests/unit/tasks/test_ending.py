@@ -133,7 +133,7 @@ def evicted(number: int) -> Manifest:
 def test_the_clusters_failures_have_a_budget_of_their_own(before, is_stopped):
     """Kubernetes ignores disruptions for ever; we do not."""
     status = {**RUNNING, "attempts": [evicted(number) for number in range(before)]}
-    last = make.ended_pod("p9", exit_code=137, reason="Evicted", age=60)
+    last = make.ended_pod("p9", exit_code=137, reason="Evicted", is_disrupted=True, age=60)
 
     decided = plan(make.view(make.task(status=status), job=make.job(), pods=(last, make.pod("p10", age=1))))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from kelos.api.kinds import Manifest
@@ -13,13 +14,11 @@ from kelos.api.reasons import Phase, Reason
 from kelos.outputs.document import decode_document
 from kelos.outputs.markers import read_log
 from kelos.outputs.outcome import join
-from kelos.tasks.evidence.diagnosis import Diagnosis, why_ended
+from kelos.tasks.evidence.diagnosis import Diagnosis, Fault, fault_of
+from kelos.tasks.evidence.ending import why_ended
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
-
-AGENT_ERRORS = (Reason.AGENT_ERROR, Reason.AGENT_INCOMPLETE, Reason.RATE_LIMITED)
-INFRASTRUCTURE = (Reason.EVICTED, Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.POD_PENDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +61,12 @@ def attempts_over(view: TaskView) -> tuple[Attempt, ...]:
 
 def attempts_of(pods: Iterable[PodFacts], logs: Mapping[str, str]) -> tuple[Attempt, ...]:
     """The same for pods whose Task is gone: nobody can say any more whether they were stopped."""
-    return tuple(_attempt(pod, logs) for pod in pods if pod.is_over)
+    return tuple(_attempt(pod, logs, was_stopped=True) for pod in pods if pod.is_over)
 
 
 def judge(view: TaskView, pod: PodFacts) -> Attempt:
-    found = _attempt(pod, view.logs)
-    diagnosis = found.diagnosis
     was_stopped = view.job is not None and (view.job.is_suspended or view.job.failure == "DeadlineExceeded")
-    if diagnosis.reason is Reason.CANCELLED and pod.is_being_deleted and not was_stopped:
-        diagnosis = Diagnosis(
-            reason=Reason.EVICTED,
-            message=f"Pod '{pod.name}' was deleted while the agent ran",
-            advice="Find out who deletes pods in this namespace",
-        )
-    return replace(found, diagnosis=diagnosis)
+    return _attempt(pod, view.logs, was_stopped=was_stopped)
 
 
 def has_used(usage: Manifest | None) -> bool:
@@ -83,9 +74,10 @@ def has_used(usage: Manifest | None) -> bool:
     return any(field != "model" for field in usage or {})
 
 
-def _attempt(pod: PodFacts, logs: Mapping[str, str]) -> Attempt:
-    outcome = read_outcome(pod, logs.get(pod.uid, ""))
-    return Attempt(pod=pod, outcome=outcome, diagnosis=why_ended(pod, outcome))
+def _attempt(pod: PodFacts, logs: Mapping[str, str], *, was_stopped: bool) -> Attempt:
+    log = logs.get(pod.uid, "")
+    outcome = read_outcome(pod, log)
+    return Attempt(pod=pod, outcome=outcome, diagnosis=why_ended(pod, outcome, log=log, was_stopped=was_stopped))
 
 
 def lost_captures(view: TaskView) -> int:
@@ -107,14 +99,9 @@ def record(view: TaskView, attempts: Iterable[Attempt]) -> list[Manifest]:
     return list(entries.values())
 
 
-def agent_errors(entries: Iterable[Manifest]) -> int:
-    """How many attempts the agent itself spoiled; lost nodes and evictions do not count."""
-    return sum(1 for entry in entries if entry.get("reason") in AGENT_ERRORS)
-
-
-def infrastructure_failures(entries: Iterable[Manifest]) -> int:
-    """How many attempts the cluster spoiled: they have a budget of their own."""
-    return sum(1 for entry in entries if entry.get("reason") in INFRASTRUCTURE)
+def faults(entries: Iterable[Manifest]) -> Counter[Fault]:
+    """How many attempts failed by whose fault."""
+    return Counter(_fault(entry) for entry in entries if entry.get("reason"))
 
 
 def usage_entry(usage: Usage) -> Manifest:
@@ -161,7 +148,7 @@ def entry_of(attempt: Attempt) -> Manifest:
         "message": why.message,
     }
     if why.reason is not None:
-        entry["reason"] = why.reason.value
+        entry |= {"reason": why.reason.value, "fault": why.fault.value}
     if agent.exit_code is not None:
         entry["exitCode"] = agent.exit_code
     if agent.started_at is not None:
@@ -171,3 +158,12 @@ def entry_of(attempt: Attempt) -> Manifest:
     if attempt.outcome is not None and (usage := usage_entry(attempt.outcome.usage)):
         entry["usage"] = usage
     return entry
+
+
+def _fault(entry: Manifest) -> Fault:
+    """What was written before faults were kept is judged by its reason."""
+    known = next((fault for fault in Fault if fault.value == entry.get("fault")), None)
+    if known is not None:
+        return known
+    reason = Reason(entry["reason"])
+    return Fault.INFRASTRUCTURE if reason is Reason.EVICTED else fault_of(reason)

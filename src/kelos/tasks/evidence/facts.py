@@ -10,6 +10,17 @@ from typing import Any
 from kelos.api import names
 from kelos.api.kinds import Manifest
 
+TEXT_LIMIT = 500
+OUT_OF_MEMORY = "OOMKilled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """A Warning event: the word and the sentence, on one line."""
+
+    reason: str
+    message: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerFacts:
@@ -25,6 +36,17 @@ class ContainerFacts:
     termination_message: str = ""
     waiting_reason: str = ""
     waiting_message: str = ""
+    is_sidecar: bool = False
+    """It runs next to the agent, is started again when it ends, and ends with it: its end says nothing."""
+    is_ready: bool = False
+    """A sidecar that passed its startup probe."""
+    memory_limit: str = ""
+    ended_before_because: str = ""
+    """Why the run before this one ended, for containers that are started again."""
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        return OUT_OF_MEMORY in (self.ended_because, self.ended_before_because)
 
     @property
     def has_ended(self) -> bool:
@@ -60,6 +82,16 @@ class PodFacts:
     preparation: tuple[ContainerFacts, ...] = ()
 
     @property
+    def containers(self) -> tuple[ContainerFacts, ...]:
+        """In the order in which they start."""
+        return (*self.preparation, self.agent)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether anything of it ran: volumes are mounted by then."""
+        return any(container.has_started for container in self.containers)
+
+    @property
     def is_over(self) -> bool:
         """No container of it runs, and none will."""
         if self.phase in ("Succeeded", "Failed"):
@@ -90,6 +122,16 @@ class JobFacts:
     @property
     def has_failed(self) -> bool:
         return bool(self.failure)
+
+
+def one_line(text: object) -> str:
+    """Somebody's sentence on one line of bounded length."""
+    return " ".join(str(text or "").split())[:TEXT_LIMIT]
+
+
+def read_complaint(event: Manifest) -> Complaint:
+    """An Event of either API."""
+    return Complaint(reason=str(event.get("reason") or ""), message=one_line(event.get("message") or event.get("note")))
 
 
 def moment(text: object) -> datetime | None:
@@ -144,10 +186,11 @@ def read_pod(pod: Manifest) -> PodFacts:
     scheduled = conditions.get("PodScheduled", {})
     disrupted = conditions.get("DisruptionTarget", {})
     states = {s["name"]: s for s in status.get("containerStatuses") or ()}
-    init = [read_container(s) for s in status.get("initContainerStatuses") or ()]
+    specs = {c.get("name"): c for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))}
+    init = [read_container(s, specs.get(s["name"])) for s in status.get("initContainerStatuses") or ()]
     agent = states.get(names.CONTAINER_AGENT, {"name": names.CONTAINER_AGENT})
     is_gated = scheduled.get("status") == "False" and scheduled.get("reason") == "SchedulingGated"
-    is_unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+    is_unplaced = scheduled.get("status") == "False" and scheduled.get("reason") in ("Unschedulable", "SchedulerError")
     return PodFacts(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -165,16 +208,17 @@ def read_pod(pod: Manifest) -> PodFacts:
         holds_outcome=names.FINALIZER_OUTCOME in (meta.get("finalizers") or ()),
         is_disrupted=disrupted.get("status") == "True",
         disruption=str(disrupted.get("message") or disrupted.get("reason") or ""),
-        unschedulable=str(scheduled.get("message") or "no node fits") if is_unschedulable else "",
+        unschedulable=one_line(scheduled.get("message") or "no node fits") if is_unplaced else "",
         gate=str(scheduled.get("message") or "a scheduling gate") if is_gated else "",
         scheduled_at=moment(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
-        agent=read_container(agent),
+        agent=read_container(agent, specs.get(names.CONTAINER_AGENT)),
         preparation=tuple(init),
     )
 
 
-def read_container(status: Mapping[str, Any]) -> ContainerFacts:
-    state = status.get("state") or {}
+def read_container(status: Mapping[str, Any], spec: Mapping[str, Any] | None = None) -> ContainerFacts:
+    spec, limits = spec or {}, ((spec or {}).get("resources") or {}).get("limits") or {}
+    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated") or {}
     waiting, running, ended = state.get("waiting") or {}, state.get("running"), state.get("terminated")
     begun: Mapping[str, Any] = ended or running or {}
     return ContainerFacts(
@@ -188,6 +232,10 @@ def read_container(status: Mapping[str, Any]) -> ContainerFacts:
         termination_message=str(ended.get("message") or "") if ended else "",
         waiting_reason=str(waiting.get("reason") or ""),
         waiting_message=str(waiting.get("message") or ""),
+        is_sidecar=spec.get("restartPolicy") == "Always",
+        is_ready=bool(status.get("started")),
+        memory_limit=str(limits.get("memory") or ""),
+        ended_before_because=str(last.get("reason") or ""),
     )
 
 
