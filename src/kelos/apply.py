@@ -36,6 +36,7 @@ from kelos.plan import (
     SetStatus,
     Step,
     Tell,
+    Try,
 )
 
 
@@ -71,9 +72,9 @@ class Taken(KelosError):
 
 
 class Refused(KelosError):
-    """The API server understood a Create and will not have it; trying again would not help."""
+    """The API server understood a Create or a Try and will not have it; trying again would not help."""
 
-    def __init__(self, step: Create, answer: Invalid | Forbidden) -> None:
+    def __init__(self, step: Create | Try, answer: Invalid | Forbidden) -> None:
         super().__init__(f"{step.kind} '{step.manifest['metadata']['name']}' was refused: {answer}")
         self.step = step
         self.answer = answer
@@ -82,7 +83,7 @@ class Refused(KelosError):
 async def apply(plan: Plan, systems: Systems) -> None:
     """Do the steps in order; the first error ends the pass, to be tried again.
 
-    A Create may raise Refused or Taken, a Mint Taken or TokenUnavailable.
+    Create and Try may raise Refused, Create and Mint Taken, Mint TokenUnavailable.
     """
     for step in plan.steps:
         await _do(step, systems)
@@ -91,6 +92,8 @@ async def apply(plan: Plan, systems: Systems) -> None:
 async def _do(step: Step, systems: Systems) -> None:
     cluster = systems.cluster
     match step:
+        case Try():
+            await _try(step, cluster)
         case Create():
             await _create(step, cluster)
         case Replace(kind=kind, manifest=manifest):
@@ -118,6 +121,15 @@ async def _do(step: Step, systems: Systems) -> None:
             await _tell(step, systems)
         case _:
             assert_never(step)
+
+
+async def _try(step: Try, cluster: Cluster) -> None:
+    try:
+        await cluster.create(step.kind, step.manifest, dry_run=True)
+    except AlreadyExists:
+        return
+    except (Invalid, Forbidden) as answer:
+        raise Refused(step, answer) from answer
 
 
 async def _create(step: Create, cluster: Cluster) -> None:

@@ -22,6 +22,14 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """Ask whether this object could be made, and make nothing. Being refused ends the plan as with Create."""
+
+    kind: Kind
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:
     """Overwrite an object at the resourceVersion inside the manifest; a newer one is a Conflict."""
 
@@ -121,7 +129,7 @@ class Tell:
     message: str
 
 
-Step = Create | Replace | Patch | Delete | SetStatus | DropFinalizer | AddFinalizer | Mint | Record | Tell
+Step = Try | Create | Replace | Patch | Delete | SetStatus | DropFinalizer | AddFinalizer | Mint | Record | Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,8 @@ class Counted:
 
         async def call(kind: Kind, *args: Any, **options: Any) -> Any:
             if name not in ("get", "list"):
-                self.writes.append(f"status {_said(args)}" if options.get("subresource") else f"{name} {kind}")
+                verb = "try" if options.get("dry_run") else name
+                self.writes.append(f"status {_said(args)}" if options.get("subresource") else f"{verb} {kind}")
             try:
                 return await deed(kind, *args, **options)
             except Forbidden as error:

@@ -8,7 +8,7 @@ import pytest
 
 import app_keys
 import make
-from kelos.api.kinds import EVENT, JOB, LEASE, POD, PVC, SECRET, TASK, TASK_RECORD, WORKSPACE
+from kelos.api.kinds import AGENT_CONFIG, EVENT, JOB, LEASE, POD, PVC, SECRET, TASK, TASK_RECORD, WORKSPACE
 from kelos.errors import Invalid
 
 from .servers import Server
@@ -165,7 +165,48 @@ async def test_a_misspelt_pod_override_is_named_instead_of_dropped(server: Serve
         status = await tasks.ended()
 
         assert ("Failed", "InvalidSpec") == (status["phase"], status["reason"])
-        assert 'unknown field "spec.template.spec.affinity.nodeAfinity"' in status["message"]
+        assert 'unknown field "spec.podOverrides.affinity.nodeAfinity"' in status["message"]
+
+
+async def test_a_wrong_pod_leaves_nothing_behind(server: Server) -> None:
+    """Neither its inputs nor its branch lock: the server is asked before anything is made."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(WORKSPACE, make.workspace_manifest())
+        await tasks.create(AGENT_CONFIG, make.agent_config_manifest(agentsMD="Be brief."))
+        mounts = [{"name": "here", "mountPath": "/a"}, {"name": "nowhere", "mountPath": "/b"}]
+        task = make.task_manifest(
+            prompt="succeed",
+            branch="feature",
+            workspaceRef={"name": "repo"},
+            agentConfigRefs=[{"name": "house"}],
+            podOverrides={"volumes": [{"name": "here", "emptyDir": {}}], "volumeMounts": mounts},
+        )
+        await tasks.create(TASK, task)
+
+        status = await tasks.ended()
+
+        assert ("Failed", "InvalidSpec") == (status["phase"], status["reason"])
+        assert "spec.podOverrides.volumeMounts[1].name" in status["message"]
+        made = {write for write in tasks.counted.writes if write.startswith("create") and "Event" not in write}
+        assert {"try Job"} == {write for write in tasks.counted.writes if write.startswith("try")}
+        assert set() == made
+
+
+async def test_a_right_pod_of_ones_own_form_costs_one_request_more(server: Server) -> None:
+    """And only where something would have to be made before it."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(AGENT_CONFIG, make.agent_config_manifest(agentsMD="Be brief."))
+        overrides = {"env": [{"name": "A", "value": "1"}]}
+        await tasks.create(TASK, make.task_manifest("plain", prompt="succeed", podOverrides=overrides))
+        configs = [{"name": "house"}]
+        briefed = make.task_manifest("briefed", prompt="succeed", podOverrides=overrides, agentConfigRefs=configs)
+        await tasks.create(TASK, briefed)
+        await tasks.create(TASK, make.task_manifest("usual", prompt="succeed", agentConfigRefs=configs))
+
+        for name in ("plain", "briefed", "usual"):
+            assert "Succeeded" == (await tasks.ended(name))["phase"]
+
+        assert 1 == tasks.counted.writes.count("try Job")
 
 
 async def test_a_missing_secret_wakes_its_task_when_it_appears(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 
 from kelos.api.names import PROMPT_LIMIT_BYTES
 from kelos.errors import UserError
@@ -85,3 +86,13 @@ def excerpt(text: str) -> str:
     """Enough of a hostile text to recognise it, on one line."""
     printable = "".join(letter if letter.isprintable() else "?" for letter in text)
     return printable if len(printable) <= 60 else f"{printable[:57]}..."
+
+
+def each(noun: str, names: Iterable[str], mistake_of: Callable[[str], str | None]) -> Iterator[str]:
+    """A sentence for every name that has a mistake."""
+    return (f"{noun} '{excerpt(name)}' {mistake}" for name in names if (mistake := mistake_of(name)))
+
+
+def repeated(names: list[str]) -> list[str]:
+    """What is there more than once."""
+    return sorted({name for name in names if name and names.count(name) > 1})

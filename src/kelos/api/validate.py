@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from kelos.api import checks
 from kelos.api.agent_config import AgentConfig, McpServer
-from kelos.api.names import RESERVED_CONTAINERS, RESERVED_PREFIX, VOLUME_WORKSPACE
-from kelos.api.pod_overrides import PodOverrides
+from kelos.api.checks import each, repeated
 from kelos.api.task import Task, TaskSpec
+from kelos.api.validate_overrides import check_pod_overrides
 from kelos.api.workspace import SCHEMES, Workspace
 from kelos.errors import UserError
 
@@ -26,8 +26,8 @@ def check_task(task: Task) -> tuple[str, ...]:
     spec = task.spec
     return (
         *check_prompt(spec.prompt),
-        *_each("branch", [spec.branch] if spec.branch else [], _ref),
-        *check_pod_overrides(spec.effective.pod_overrides),
+        *each("branch", [spec.branch] if spec.branch else [], _ref),
+        *check_pod_overrides(spec.effective.pod_overrides, has_workspace=bool(spec.effective.workspace_name)),
         *_failure_policy(spec),
         *(("worker pools are not supported here: workerPoolRef may not be set",) if spec.worker_pool_ref else ()),
         *(f"dependsOn must not name the Task itself ('{name}')" for name in spec.depends_on if name == task.meta.name),
@@ -41,18 +41,6 @@ def check_prompt(prompt: str) -> tuple[str, ...]:
     except UserError as mistake:
         return (str(mistake),)
     return ()
-
-
-def check_pod_overrides(overrides: PodOverrides) -> tuple[str, ...]:
-    """What is wrong with the names of volumes and containers."""
-    containers = [_name(entry) for entry in (*overrides.extra_containers, *overrides.extra_init_containers)]
-    volumes = [_name(entry) for entry in overrides.volumes]
-    return (
-        *_each("container name", containers, _container_name),
-        *(f"container name '{name}' is used twice" for name in _repeated(containers)),
-        *_each("volume name", volumes, _volume_name),
-        *(f"volume name '{name}' is used twice" for name in _repeated(volumes)),
-    )
 
 
 def check_workspace(workspace: Workspace) -> tuple[str, ...]:
@@ -76,10 +64,10 @@ def check_workspace(workspace: Workspace) -> tuple[str, ...]:
             for label, address in addresses
             if _has_password(address)
         ),
-        *_each("ref", [spec.ref] if spec.ref else [], _ref),
-        *_each("remote name", names, _remote_name),
-        *(f"remote name '{name}' is used twice" for name in _repeated(names)),
-        *_each("file path", [file.path for file in spec.files], path_mistake),
+        *each("ref", [spec.ref] if spec.ref else [], _ref),
+        *each("remote name", names, _remote_name),
+        *(f"remote name '{name}' is used twice" for name in repeated(names)),
+        *each("file path", [file.path for file in spec.files], path_mistake),
     )
 
 
@@ -88,16 +76,16 @@ def check_agent_config(config: AgentConfig) -> tuple[str, ...]:
     spec = config.spec
     servers = [server.name for server in spec.mcp_servers]
     return (
-        *_each("plugin name", [plugin.name for plugin in spec.plugins], name_mistake),
-        *_each("skill name", [skill.name for plugin in spec.plugins for skill in plugin.skills], name_mistake),
-        *_each("agent name", [agent.name for plugin in spec.plugins for agent in plugin.agents], name_mistake),
+        *each("plugin name", [plugin.name for plugin in spec.plugins], name_mistake),
+        *each("skill name", [skill.name for plugin in spec.plugins for skill in plugin.skills], name_mistake),
+        *each("agent name", [agent.name for plugin in spec.plugins for agent in plugin.agents], name_mistake),
         *(
             f"plugin name '{SKILLS_PLUGIN}' is taken by the packages in 'skills'"
             for plugin in spec.plugins
             if plugin.name == SKILLS_PLUGIN and spec.skills
         ),
-        *_each("MCP server name", servers, name_mistake),
-        *(f"MCP server name '{name}' is used twice" for name in _repeated(servers)),
+        *each("MCP server name", servers, name_mistake),
+        *(f"MCP server name '{name}' is used twice" for name in repeated(servers)),
         *(sentence for server in spec.mcp_servers for sentence in check_mcp_server(server)),
     )
 
@@ -194,33 +182,12 @@ def _failure_policy(spec: TaskSpec) -> tuple[str, ...]:
     )
 
 
-def _container_name(name: str) -> str | None:
-    if not name:
-        return "must not be empty"
-    if name.startswith(RESERVED_PREFIX) or name in RESERVED_CONTAINERS:
-        return f"must not start with '{RESERVED_PREFIX}' or be one of {', '.join(RESERVED_CONTAINERS)}"
-    return None
-
-
-def _volume_name(name: str) -> str | None:
-    if not name:
-        return "must not be empty"
-    if name.startswith(RESERVED_PREFIX) or name == VOLUME_WORKSPACE:
-        return f"must not be '{VOLUME_WORKSPACE}' or start with '{RESERVED_PREFIX}'"
-    return None
-
-
 def _ref(name: str) -> str | None:
     return None if checks.is_branch_name(name) else "is not a name git accepts"
 
 
 def _remote_name(name: str) -> str | None:
     return "must not be 'origin'" if name == "origin" else _ref(name)
-
-
-def _name(entry: dict[str, Any]) -> str:
-    name = entry.get("name")
-    return name if isinstance(name, str) else ""
 
 
 def _has_gaps(address: str) -> bool:
@@ -233,11 +200,3 @@ def _has_password(address: str) -> bool:
     authority = rest.partition("/")[0] if marks else address.partition(":")[0]
     user, at, _ = authority.rpartition("@")
     return bool(at) and (":" in user or _TOKEN.match(user) is not None)
-
-
-def _each(noun: str, names: Iterable[str], mistake_of: Callable[[str], str | None]) -> Iterator[str]:
-    return (f"{noun} '{checks.excerpt(name)}' {mistake}" for name in names if (mistake := mistake_of(name)))
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return sorted({name for name in names if name and names.count(name) > 1})

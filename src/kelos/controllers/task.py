@@ -179,7 +179,7 @@ class TaskController:
         try:
             await apply(decided, systems)
         except Refused as refused:
-            decided = plan_refusal(view, refused.step.kind, refused.answer)
+            decided = plan_refusal(view, refused.step, refused.answer)
             await apply(decided, systems)
         except Taken as taken:
             decided = plan_taken(view, taken.kind, taken.name)

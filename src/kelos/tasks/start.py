@@ -5,9 +5,10 @@ from __future__ import annotations
 from kelos.api.kinds import JOB, PVC, SECRET, Kind, Manifest
 from kelos.api.reasons import PROMPT_RENDERED, Phase, Reason
 from kelos.errors import Forbidden, Invalid, TokenUnavailable, UserError
-from kelos.plan import Create, EventType, Plan, Step
+from kelos.plan import Create, EventType, Plan, Step, Try
 from kelos.pods.claim import build_claim
 from kelos.pods.job import Built, build_job
+from kelos.pods.overrides import in_words_of_the_task, shapes_the_pod
 from kelos.pods.request import JobRequest
 from kelos.tasks.blockers import Blocker, first_blocker
 from kelos.tasks.dependencies import to_keep
@@ -37,18 +38,20 @@ def start_or_hold(view: TaskView) -> Plan:
         return end(view, Phase.FAILED, stop.reason, stop.message)
     blocker = first_blocker(view)
     if blocker is None:
-        return Plan(steps=(mint(view),), again_in_seconds=0.0) if needs_mint(view) else _start(view)
+        return _start(view)
     if blocker.is_final:
         event = "DependencyFailed" if blocker.reason is not Reason.INVALID_SPEC else ""
         return end(view, Phase.FAILED, blocker.reason, blocker.message, event=event)
     return _hold(view, blocker)
 
 
-def plan_refusal(view: TaskView, kind: Kind, answer: Invalid | Forbidden) -> Plan:
-    """Fail the Task with the server's sentence, or hold it when waiting may help."""
+def plan_refusal(view: TaskView, step: Create | Try, answer: Invalid | Forbidden) -> Plan:
+    """Fail the Task with the server's sentence in the Task's own words, or hold it when waiting may help."""
+    kind = step.kind
+    said = in_words_of_the_task(str(answer), step.manifest, view.task) if kind is JOB else str(answer)
     if isinstance(answer, Invalid):
-        return _refuse(view, Reason.INVALID_SPEC, f"The API server refused the {kind}: {answer}")
-    message = f"A policy of the cluster refused the {kind}: {answer}"
+        return _refuse(view, Reason.INVALID_SPEC, f"The API server refused the {kind}: {said}")
+    message = f"A policy of the cluster refused the {kind}: {said}"
     if any(words in str(answer) for words in PASSING):
         return _hold(view, Blocker(reason=Reason.POLICY_DENIED, message=message, is_transient=True))
     return _refuse(view, Reason.POLICY_DENIED, message)
@@ -117,17 +120,29 @@ def _start(view: TaskView) -> Plan:
         )
     except UserError as error:
         return end(view, Phase.FAILED, Reason.INVALID_SPEC, str(error), event="JobBuildFailed")
+    if needs_mint(view):
+        return Plan(steps=(*_tried(view, built), mint(view)), again_in_seconds=0.0)
     status = _started_status(view, built, rendered)
     return Plan(
-        steps=(
-            *locks.take(view),
-            *_claim(view),
-            *_creates(built),
-            *set_status(view, status),
-            *_stories(view, built, rendered),
-        ),
+        steps=(*_makes(view, built), *set_status(view, status), *_stories(view, built, rendered)),
         again_in_seconds=float(view.task.spec.start_timeout_seconds),
     )
+
+
+def _makes(view: TaskView, built: Built) -> tuple[Step, ...]:
+    """Locks, claim, inputs, Job. What was tried before its token was minted is not tried again."""
+    first: tuple[Step, ...] = (*locks.take(view), *_claim(view), *_inputs(built))
+    tried = _tried(view, built) if first and not token_secret(view) else ()
+    return (*tried, *first, Create(kind=JOB, manifest=built.job))
+
+
+def _tried(view: TaskView, built: Built) -> tuple[Step, ...]:
+    """A pod of somebody's own form is tried before anything is made for it, so that a mistake leaves nothing behind."""
+    return (Try(kind=JOB, manifest=built.job),) if shapes_the_pod(view.task) else ()
+
+
+def _inputs(built: Built) -> tuple[Step, ...]:
+    return () if built.inputs is None else (Create(kind=SECRET, manifest=built.inputs),)
 
 
 def _claim(view: TaskView) -> tuple[Step, ...]:
@@ -135,11 +150,6 @@ def _claim(view: TaskView) -> tuple[Step, ...]:
     if workspace is None or not workspace.spec.persistent or view.claim is not None:
         return ()
     return (Create(kind=PVC, manifest=build_claim(workspace, view.settings)),)
-
-
-def _creates(built: Built) -> tuple[Step, ...]:
-    inputs = () if built.inputs is None else (Create(kind=SECRET, manifest=built.inputs),)
-    return (*inputs, Create(kind=JOB, manifest=built.job))
 
 
 def _started_status(view: TaskView, built: Built, rendered: Rendered) -> Manifest:

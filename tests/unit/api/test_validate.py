@@ -48,6 +48,25 @@ def test_a_good_task_has_no_mistakes():
             "container name 'a' is used twice",
         ),
         ({"podOverrides": {"extraContainers": [{}]}}, "container name '' must not be empty"),
+        (
+            {"podOverrides": {"extraContainers": [{"name": "once", "restartPolicy": "Never"}]}},
+            "extraContainers 'once': restartPolicy may not be set, what shall end belongs into extraInitContainers",
+        ),
+        (
+            {"podOverrides": {"volumeMounts": [{"name": "v", "mountPath": "/kelos/inputs"}]}},
+            "volumeMounts path '/kelos/inputs' must not be over '/kelos', which the agent needs",
+        ),
+        (
+            {"podOverrides": {"volumeMounts": [{"name": "v", "mountPath": "//"}]}},
+            "volumeMounts path '//' must not be over '/kelos', which the agent needs",
+        ),
+        (
+            {
+                "workspaceRef": {"name": "repo"},
+                "podOverrides": {"volumeMounts": [{"name": "v", "mountPath": "/workspace/repo/"}]},
+            },
+            "volumeMounts path '/workspace/repo/' must not be over '/workspace/repo', which the agent needs",
+        ),
         ({"podOverrides": {"volumes": [{"name": "v"}, {"name": "v"}]}}, "volume name 'v' is used twice"),
         (
             {"podOverrides": {"volumes": [{"name": "kelos-home"}]}},
@@ -62,6 +81,18 @@ def test_a_good_task_has_no_mistakes():
 def test_a_task_is_told_its_mistake(spec, sentence):
     """It ends as InvalidSpec with this sentence instead of a Job that cannot start."""
     assert (sentence,) == task_mistakes(**spec)
+
+
+@pytest.mark.parametrize("path", ["/workspace/repo/node_modules", "/workspace/cache", "/kelos-tools", "/dev/shm"])
+def test_there_is_room_for_mounts_of_ones_own(path):
+    mounts = {"volumeMounts": [{"name": "v", "mountPath": path}]}
+
+    assert () == task_mistakes(workspaceRef={"name": "repo"}, podOverrides=mounts)
+
+
+def test_without_a_workspace_its_folder_is_free():
+    """Images of others work in /workspace, and a claim may be mounted there."""
+    assert () == task_mistakes(podOverrides={"volumeMounts": [{"name": "v", "mountPath": "/workspace"}]})
 
 
 def test_a_built_in_container_name_is_refused():

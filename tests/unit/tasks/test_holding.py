@@ -8,11 +8,14 @@ import make
 from kelos.api.kinds import JOB, SECRET, WORKSPACE, Manifest
 from kelos.api.reasons import Phase
 from kelos.errors import Forbidden, Invalid
+from kelos.plan import Create
 from kelos.tasks.dependencies import KEPT_LIMIT_BYTES
 from kelos.tasks.plan import plan
 from kelos.tasks.start import plan_refusal, plan_taken
 from kelos.tasks.view import Dependency
 from planning import status_of
+
+JOB_MANIFEST = {"spec": {"template": {"spec": {}}}}
 
 
 def conditions(status: Manifest) -> dict[str, Manifest]:
@@ -31,7 +34,7 @@ def conditions(status: Manifest) -> dict[str, Manifest]:
 )
 def test_a_refused_job_ends_its_task_or_holds_it_and_says_so_either_way(answer, phase, reason):
     """Quotas are freed and rights are granted; a wrong manifest stays wrong."""
-    decided = plan_refusal(make.view(), JOB, answer)
+    decided = plan_refusal(make.view(), Create(kind=JOB, manifest=JOB_MANIFEST), answer)
 
     status = status_of(decided)
     assert (phase, reason, True) == (status["phase"], status["reason"], str(answer) in status["message"])

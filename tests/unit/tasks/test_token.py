@@ -58,6 +58,16 @@ class TestStart:
 
         assert (["Mint"], 0.0) == (kinds_of(decided), decided.again_in_seconds)
 
+    def test_a_pod_of_ones_own_form_is_tried_before_its_token_is_minted_and_not_again(self):
+        """A token for a pod that can never be is one too many."""
+        overrides = {"env": [{"name": "A", "value": "1"}]}
+        task = make.task(workspaceRef={"name": "repo"}, podOverrides=overrides)
+
+        before, after = plan(starting(task=task)), plan(starting(task=task, token=token()))
+
+        assert ["Try", "Mint"] == kinds_of(before)
+        assert "Try" not in kinds_of(after)
+
     def test_it_is_asked_for_one_repository_of_the_right_github(self):
         (step,) = mints(plan(starting()))
 
