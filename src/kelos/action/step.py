@@ -41,7 +41,7 @@ from kelos.action.news.events import (
 )
 from kelos.action.news.threads import Threads
 from kelos.api.kinds import Manifest
-from kelos.api.reasons import ClientReason, prompt_problem
+from kelos.api.reasons import ClientReason, warning_of
 from kelos.errors import KelosError, Unavailable
 
 SETTLE_SECONDS = 15.0
@@ -164,7 +164,7 @@ class Step:
         if (pod := str(status.get("podName") or "")) and pod != self._pod:
             self._pod = pod
             self._threads.read_pod(pod)
-        if (problem := prompt_problem(task)) and not self._is_warned:
+        if (problem := warning_of(task)) and not self._is_warned:
             self._is_warned = True
             self._around.console.warn(problem)
         ending = conclude(task, required=self._inputs.require_results)

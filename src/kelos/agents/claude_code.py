@@ -8,7 +8,7 @@ from decimal import Decimal
 from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
 from kelos.agents.config_files import keep_or, merge_json, replace, standard_mcp
-from kelos.agents.protocol import AgentRequest, ConfigFile, Plugin, Setup, Shown
+from kelos.agents.protocol import AgentRequest, ConfigFile, Plugin, Setup, Shown, Takes
 from kelos.agents.sentences import one_line
 from kelos.api.outcome import AgentEnd, Usage
 from kelos.api.reasons import Reason
@@ -30,6 +30,7 @@ class ClaudeCode:
 
     name = NAME
     program = PROGRAM
+    takes = Takes()
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIALS.get(credentials_type)

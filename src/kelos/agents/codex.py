@@ -10,7 +10,7 @@ from typing import Any
 from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
 from kelos.agents.config_files import copies_of_skills, replace, standard_mcp, with_toml_tables
-from kelos.agents.protocol import AgentRequest, ConfigFile, McpServers, Setup, Shown
+from kelos.agents.protocol import AgentRequest, ConfigFile, McpServers, Setup, Shown, Takes
 from kelos.agents.sentences import inner_message, summary
 from kelos.api.outcome import AgentEnd, Usage
 
@@ -28,6 +28,7 @@ class Codex:
 
     name = NAME
     program = PROGRAM
+    takes = Takes(sub_agents=False, transports=frozenset({"stdio", "http"}))
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIALS.get(credentials_type)
@@ -35,7 +36,6 @@ class Codex:
     def configure(self, request: AgentRequest) -> Setup:
         home = request.env.get("CODEX_HOME") or f"{request.home}/.codex"
         files: list[ConfigFile] = []
-        warnings: list[str] = []
         if request.agents_md:
             files.append(ConfigFile(path=f"{home}/AGENTS.md", render=replace(request.agents_md)))
         if request.mcp_servers:
@@ -43,17 +43,12 @@ class Codex:
         if auth := request.env.get(AUTH_JSON):
             body = auth.replace("\r", "").replace("\n", "")
             files.append(ConfigFile(path=f"{home}/auth.json", render=replace(body)))
-        if any(server.get("type") == "sse" for server in request.mcp_servers.values()):
-            warnings.append("codex speaks streamable HTTP only; MCP servers of type sse are tried that way")
-        if any(plugin.agents for plugin in request.plugins):
-            warnings.append("codex has no sub-agents from files; those of the plugins are left out")
         return Setup(
             argv=_command(request, has_auth_file=bool(auth)),
             stdin=request.prompt,
             files=tuple(files),
             unset=(AUTH_JSON,),
             copies=copies_of_skills(request.plugins, f"{home}/skills"),
-            warnings=tuple(warnings),
         )
 
     def reader(self) -> CodexReader:

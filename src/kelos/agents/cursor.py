@@ -5,7 +5,7 @@ from __future__ import annotations
 from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
 from kelos.agents.config_files import copies_of_agents, copies_of_skills, merge_json, replace, standard_mcp
-from kelos.agents.protocol import AgentRequest, ConfigFile, Setup, Shown
+from kelos.agents.protocol import AgentRequest, ConfigFile, Setup, Shown, Takes
 from kelos.api.names import PROMPT_ARGUMENT_LIMIT_BYTES
 from kelos.api.outcome import AgentEnd, Usage
 from kelos.errors import UserError
@@ -20,6 +20,7 @@ class Cursor:
 
     name = NAME
     program = PROGRAM
+    takes = Takes()
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIAL if credentials_type in ("api-key", "oauth") else None

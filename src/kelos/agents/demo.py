@@ -23,7 +23,7 @@ from decimal import Decimal
 
 from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
-from kelos.agents.protocol import AgentRequest, Setup, Shown
+from kelos.agents.protocol import AgentRequest, Setup, Shown, Takes
 from kelos.agents.sentences import one_line
 from kelos.api.outcome import AgentEnd, Usage
 from kelos.errors import UserError
@@ -107,6 +107,7 @@ class Demo:
 
     name = NAME
     program = ""
+    takes = Takes(instructions=False, skills=False, sub_agents=False, transports=frozenset())
 
     def credential_env(self, credentials_type: str) -> str | None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
 from kelos.agents.config_files import merge_json, replace, standard_mcp
-from kelos.agents.protocol import AgentRequest, ConfigFile, Copy, Plugin, Setup, Shown
+from kelos.agents.protocol import AgentRequest, ConfigFile, Copy, Plugin, Setup, Shown, Takes
 from kelos.agents.sentences import last_line
 from kelos.api.outcome import AgentEnd, Usage
 
@@ -30,6 +30,7 @@ class Gemini:
 
     name = NAME
     program = PROGRAM
+    takes = Takes()
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIAL if credentials_type in ("api-key", "oauth") else None

@@ -8,7 +8,7 @@ from typing import Any
 from kelos.agents import json_lines as jl
 from kelos.agents import rendering, verdict
 from kelos.agents.config_files import copies_of_agents, copies_of_skills, merge_json, replace, standard_mcp
-from kelos.agents.protocol import AgentRequest, ConfigFile, McpServers, Setup, Shown
+from kelos.agents.protocol import AgentRequest, ConfigFile, McpServers, Setup, Shown, Takes
 from kelos.api.outcome import AgentEnd, Usage
 
 NAME = "opencode"
@@ -38,6 +38,7 @@ class OpenCode:
 
     name = NAME
     program = PROGRAM
+    takes = Takes()
 
     def credential_env(self, credentials_type: str) -> str | None:
         return CREDENTIAL if credentials_type in ("api-key", "oauth") else None

@@ -119,6 +119,16 @@ class StreamReader(Protocol):
         """What the run came to. `stderr` is its last part; it speaks only where the stream says nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takes:
+    """Which parts of an AgentConfig an agent can use; `transports` are the types of MCP servers."""
+
+    instructions: bool = True
+    skills: bool = True
+    sub_agents: bool = True
+    transports: frozenset[str] = frozenset({"stdio", "http", "sse"})
+
+
 class Agent(Protocol):
     """One kind of agent."""
 
@@ -129,6 +139,10 @@ class Agent(Protocol):
     @property
     def program(self) -> str:
         """The program that must be on PATH; empty when the runner is all it needs."""
+
+    @property
+    def takes(self) -> Takes:
+        """What it can use of an AgentConfig."""
 
     def credential_env(self, credentials_type: str) -> str | None:
         """The variable, and Secret key, that carries the credential; None when the agent takes none."""

@@ -111,10 +111,12 @@ PROMPT_RENDERED = "PromptRendered"
 """The Task's condition that tells what became of its prompt's template."""
 
 
-def prompt_problem(task: Mapping[str, Any]) -> str:
-    """Why the agent got the prompt with its template unfilled; empty when it did not."""
-    status = task.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == PROMPT_RENDERED and condition.get("status") == "False":
-            return str(condition.get("message") or "The prompt was sent as written: its template failed")
-    return ""
+FULLY_APPLIED = "FullyApplied"
+"""The Task's condition that tells whether its agent and pod got all that the Task asks for."""
+
+
+def warning_of(task: Mapping[str, Any]) -> str:
+    """What a person should know about a Task that runs all the same; empty when there is nothing."""
+    conditions = (task.get("status") or {}).get("conditions") or ()
+    found = (c for c in conditions if c.get("type") in (PROMPT_RENDERED, FULLY_APPLIED) and c.get("status") == "False")
+    return "; ".join(str(condition.get("message") or condition.get("reason")) for condition in found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from kelos.api.kinds import Manifest
-from kelos.api.reasons import prompt_problem
+from kelos.api.reasons import warning_of
 from kelos.cli.kinds import agent_configs, worker, workspace_of
 from kelos.cli.output import task_duration, to_yaml
 
@@ -34,7 +34,7 @@ def _task(task: Manifest, now: datetime) -> Iterator[tuple[str, object]]:
     yield "Message", status.get("message")
     yield "Advice", (status.get("diagnosis") or {}).get("advice")
     yield "Prompt", spec.get("prompt")
-    yield "Warning", prompt_problem(task) or None
+    yield "Warning", warning_of(task) or None
     yield "Secret", (credentials.get("secretRef") or {}).get("name")
     yield "Credential Type", credentials.get("type")
     yield "Model", worker(task, "model")

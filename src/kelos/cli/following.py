@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from kelos.api.kinds import TASK, Manifest
-from kelos.api.reasons import prompt_problem
+from kelos.api.reasons import warning_of
 from kelos.cli.objects import get_named
 from kelos.cli.streaming import POLL_SECONDS, LogFollower, Screen, safe
 from kelos.cluster.protocol import ChangeType, Cluster
@@ -94,7 +94,7 @@ async def follow(
                 follower = LogFollower(cluster, task, screen)
                 streaming = asyncio.create_task(follower.run())
             status = task.get("status") or {}
-            if (problem := prompt_problem(task)) and not is_warned:
+            if (problem := warning_of(task)) and not is_warned:
                 is_warned = True
                 say(f"Warning: {safe(problem)}")
             standing = (status.get("phase"), status.get("reason"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from kelos.agents.capabilities import Given
 from kelos.api.agent_config import AgentConfig, McpServer, Plugin, SkillPackage
 from kelos.api.kinds import Manifest
 from kelos.errors import UserError
@@ -54,6 +55,17 @@ def merge(configs: Iterable[AgentConfig]) -> Instructions:
         plugins=plugins,
         skills=tuple(skill for config in configs for skill in config.spec.skills),
         mcp_servers=tuple(servers.values()),
+    )
+
+
+def given(instructions: Instructions) -> Given:
+    """What the agent is given; which skills a package has is known only when it is there."""
+    plugins, packages = instructions.plugins, instructions.skills
+    return Given(
+        instructions=bool(instructions.agents_md),
+        skills=(*(f"{p.name}:{s.name}" for p in plugins for s in p.skills), *(p.source for p in packages)),
+        sub_agents=tuple(f"{plugin.name}:{agent.name}" for plugin in plugins for agent in plugin.agents),
+        transports={server.name: server.type.value for server in instructions.mcp_servers},
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kelos.agents.capabilities import left_out
+from kelos.agents.registry import find_agent
 from kelos.api import names
 from kelos.api.kinds import JOB, Manifest
 from kelos.api.task import Task
 from kelos.pods.containers import agent_container, extra_init_containers, prepare_container
 from kelos.pods.inputs import Inputs, build_secret, fits_annotation, gather
-from kelos.pods.instructions import Instructions, Mounts, merge
+from kelos.pods.instructions import Instructions, Mounts, given, merge
 from kelos.pods.origin import encode, origin_of
+from kelos.pods.overrides import ignored
 from kelos.pods.policy import backoff_limit, failure_policy, job_deadline_seconds, pod_deadline_seconds
 from kelos.pods.repository import parse_repository
 from kelos.pods.request import JobRequest
@@ -20,10 +23,14 @@ from kelos.pods.volumes import Volumes, build_volumes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """The Job, and the Secret it mounts (None when it needs none). The Secret must exist first."""
+    """The Job, and the Secret it mounts (None when it needs none). The Secret must exist first.
+
+    `left_out` says, a sentence each, what of the Task's wishes the agent or the pod cannot have.
+    """
 
     job: Manifest
     inputs: Manifest | None
+    left_out: tuple[str, ...] = ()
 
 
 def job_name(task_name: str) -> str:
@@ -74,7 +81,14 @@ def build_job(request: JobRequest) -> Built:
     }
     if (deadline := job_deadline_seconds(task, request.settings)) is not None:
         job["spec"]["activeDeadlineSeconds"] = deadline
-    return Built(job=job, inputs=build_secret(inputs, task, labels, owner))
+    return Built(job=job, inputs=build_secret(inputs, task, labels, owner), left_out=_left_out(task, instructions, job))
+
+
+def _left_out(task: Task, instructions: Instructions, job: Manifest) -> tuple[str, ...]:
+    worker = task.spec.effective
+    agent = find_agent(worker.agent_type.value) if worker.agent_type is not None else None
+    unused = left_out(agent, given(instructions)) if agent is not None else ()
+    return (*unused, *ignored(worker.pod_overrides, job))
 
 
 def _template(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kelos.api.kinds import JOB, PVC, SECRET, Kind, Manifest
-from kelos.api.reasons import PROMPT_RENDERED, Phase, Reason
+from kelos.api.pod_overrides import PodOverrides
+from kelos.api.reasons import FULLY_APPLIED, PROMPT_RENDERED, Phase, Reason
 from kelos.errors import Forbidden, Invalid, TokenUnavailable, UserError
 from kelos.plan import Create, EventType, Plan, Step, Try
 from kelos.pods.claim import build_claim
@@ -29,6 +30,7 @@ from kelos.tasks.view import Scope, TaskView
 
 SAFETY_LOOK_SECONDS = 60.0
 """Waits end by events; this is the net below them."""
+ALL_APPLIED = ("True", "Applied", "Agent and pod have all that AgentConfigs and podOverrides ask for")
 PASSING = ("cannot create resource", "exceeded quota", "being terminated")
 """Words of a Forbidden that will pass: rights of the controller, quotas, a namespace on its way out."""
 
@@ -158,6 +160,9 @@ def _started_status(view: TaskView, built: Built, rendered: Rendered) -> Manifes
     status = _with_dependencies(view, status)
     status = with_condition(status, view, INPUTS_READY, "True", "Found", "Everything the Task refers to exists")
     status = _with_workspace(view, status, "")
+    if view.agent_configs or view.task.spec.effective.pod_overrides != PodOverrides():
+        applied = ("False", "PartlyApplied", "; ".join(built.left_out)) if built.left_out else ALL_APPLIED
+        status = with_condition(status, view, FULLY_APPLIED, *applied)
     if view.task.spec.depends_on:
         if rendered.problem:
             return with_condition(status, view, PROMPT_RENDERED, "False", "TemplateFailed", rendered.problem)
@@ -170,6 +175,8 @@ def _stories(view: TaskView, built: Built, rendered: Rendered) -> tuple[Step, ..
     stories = [tell(view, EventType.NORMAL, "TaskCreated", f"Created Job '{name}'")]
     if rendered.problem:
         stories.append(tell(view, EventType.WARNING, "PromptNotRendered", rendered.problem))
+    if built.left_out:
+        stories.append(tell(view, EventType.WARNING, "TaskPartlyApplied", "; ".join(built.left_out)))
     if view.task.spec.branch and view.workspace is None:
         text = f"Branch '{view.task.spec.branch}' has no effect: the Task names no Workspace"
         stories.append(tell(view, EventType.WARNING, "BranchWithoutWorkspace", text))

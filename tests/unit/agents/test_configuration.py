@@ -276,13 +276,6 @@ def test_two_skills_for_one_place_are_refused():
         configure("codex", plugins=twice)
 
 
-def test_what_codex_cannot_have_is_said():
-    """Silence would look like obedience."""
-    setup = configure("codex", plugins=(PLUGIN,), mcp_servers={"s": {"type": "sse", "url": "https://x"}})
-
-    assert 2 == len(setup.warnings)
-
-
 def test_codex_signs_in_with_the_given_bundle():
     """The variable does not reach the programs the agent starts."""
     setup = configure("codex", env={"CODEX_AUTH_JSON": '{"a":\r\n1}'})

@@ -12,6 +12,7 @@ from kelos.api import names
 from kelos.api.codec import parse_agent_config
 from kelos.api.kinds import Manifest
 from kelos.errors import UserError
+from kelos.pods.instructions import merge
 from kelos.pods.job import Built, build_job
 from kelos.pods.request import JobRequest
 from kelos.settings import Settings
@@ -209,6 +210,68 @@ class TestInstructions:
         mounts = {m["name"]: m["mountPath"] for m in agent_of(built)["volumeMounts"]}
         assert mounts["kelos-mcp-0"] == crm["headersFrom"]
         assert {"$file": f"{mounts['kelos-mcp-1']}/TOKEN"} == crm["env"]["T"]
+
+    def test_no_value_of_a_server_is_in_the_job(self):
+        """Whatever people take for a secret, they may have written it down in the AgentConfig."""
+        servers = [
+            {
+                "name": "web",
+                "type": "http",
+                "url": "https://x",
+                "headers": {"Authorization": "Bearer hush-1"},
+                "headersFrom": {"secretRef": {"name": "headers"}},
+            },
+            {
+                "name": "tool",
+                "type": "stdio",
+                "command": "t",
+                "args": ["--key=hush-2"],
+                "env": [
+                    {"name": "A", "value": "hush-3"},
+                    {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+                ],
+                "envFrom": {"secretRef": {"name": "values"}},
+            },
+            {"name": "old", "type": "sse", "url": "https://hush-4@x"},
+        ]
+        package = {"source": "acme/skills", "secretRef": {"name": "skills-token"}}
+        config = {"agentsMD": "hush-5", "mcpServers": servers, "skills": [package]}
+
+        built = build(agent_configs=self.configs(config))
+
+        assert "hush" not in json.dumps(built.job)
+        assert built.inputs is not None
+        assert {1, 2, 3, 4, 5} == {n for n in range(1, 9) if f"hush-{n}" in json.dumps(built.inputs["stringData"])}
+
+    def test_later_configs_follow_and_a_server_of_the_same_name_takes_the_earlier_ones_place(self):
+        """Place and all: what an agent lists first stays first."""
+
+        def server(name: str, command: str) -> Manifest:
+            return {"name": name, "type": "stdio", "command": command}
+
+        def plugin(name: str) -> Manifest:
+            return {"name": name, "skills": [{"name": "s", "content": name}]}
+
+        first = {
+            "agentsMD": "One.",
+            "plugins": [plugin("p1")],
+            "skills": [{"source": "a/one"}],
+            "mcpServers": [{**server("x", "old"), "env": {"A": "1"}}, server("y", "y")],
+        }
+        second = {
+            "agentsMD": "Two.",
+            "plugins": [plugin("p2")],
+            "skills": [{"source": "a/two"}],
+            "mcpServers": [server("z", "z"), server("x", "new")],
+        }
+
+        merged = merge(self.configs(first, {}, second))
+
+        assert "One.\n\nTwo." == merged.agents_md
+        assert ["p1", "p2"] == [plugin.name for plugin in merged.plugins]
+        assert ["a/one", "a/two"] == [skill.source for skill in merged.skills]
+        assert ["x", "y", "z"] == [server.name for server in merged.mcp_servers]
+        assert ("new", None) == (merged.mcp_servers[0].command, merged.mcp_servers[0].env)
 
     @pytest.mark.parametrize(("others", "is_optional"), [((), True), (({"name": "B"},), False)])
     def test_an_optional_value_keeps_no_pod_from_starting(self, others, is_optional):

@@ -88,6 +88,19 @@ def test_a_pod_context_of_their_own_keeps_the_workspace_writable():
     assert {"fsGroup": 61100, "runAsUser": 7} == pod(build(task).job)["securityContext"]
 
 
+def test_what_is_left_out_is_said():
+    """The reference drops it in silence."""
+    labels = {"kelos.dev/task-uid": "another", "team": "shop"}
+    env = [{"name": "KELOS_AGENT_TYPE", "value": "x"}, {"name": "A", "value": "1"}]
+
+    built = build(make.task(podOverrides={"labels": labels, "env": env}))
+
+    assert (
+        "podOverrides.env 'KELOS_AGENT_TYPE' is left out: the controller sets it",
+        "podOverrides.labels 'kelos.dev/task-uid' is left out: the controller sets it",
+    ) == built.left_out
+
+
 def everything() -> Any:
     env = [
         {"name": "KELOS_AGENT_TYPE", "value": "left out"},

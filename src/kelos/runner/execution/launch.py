@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from kelos.agents.capabilities import given_to, left_out
 from kelos.agents.protocol import Setup
 from kelos.api import names
 from kelos.api.outcome import Outcome
@@ -99,7 +100,7 @@ def _configure(request: LaunchRequest) -> Setup:
         raise Failure(Reason.SETUP_FAILED, f"The agent's configuration cannot be written: {error}") from error
     finally:
         os.umask(0o022)
-    for warning in setup.warnings:
+    for warning in (*left_out(request.agent, given_to(request.agent_request)), *setup.warnings):
         note(warning)
     return setup
 
