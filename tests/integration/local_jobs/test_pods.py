@@ -11,6 +11,19 @@ from .conftest import Place, container, phase, pod, state, waits
 pytestmark = pytest.mark.anyio
 
 
+async def test_a_message_is_cut_after_its_containers_share(place: Place) -> None:
+    """As the kubelet does it with every container beyond the third."""
+    talker = container("printf '%04000d' 0 > $T", env=[{"name": "T", "value": "/dev/termination-log"}])
+    others = [container("true", name=f"other-{number}") for number in range(3)]
+    manifest = pod("crowd", talker)
+    manifest["spec"]["initContainers"] = others
+    await place.create(POD, manifest)
+
+    ended = await place.until(POD, "crowd", phase("Succeeded"))
+
+    assert "0" * 3072 == state(ended)["terminated"]["message"]
+
+
 async def test_the_node_shows_itself(place: Place) -> None:
     """`get nodes` answers who runs pods."""
     node = await place.until(NODE, "local", lambda found: found["status"].get("conditions"))

@@ -22,6 +22,7 @@ from kelos.local.jobs.pod.termination import (
     message_of,
     message_of_log,
     reason_of,
+    within_share,
 )
 from kelos.local.jobs.runs import Exit, ImageMissing, Prepared, Run, Runner, StartError
 from kelos.local.jobs.storage.folder import PodFolder
@@ -158,6 +159,12 @@ class ContainerLife:
         return float(min(settings.backoff_seconds * 2 ** min(tries - 1, 30), settings.longest_backoff_seconds))
 
     def _message(self, prepared: Prepared, end: Exit) -> str:
+        pod = self.board.pod["spec"]
+        return within_share(
+            self._whole_message(prepared, end), len((*pod["containers"], *pod.get("initContainers", ())))
+        )
+
+    def _whole_message(self, prepared: Prepared, end: Exit) -> str:
         content = self.folder.read_termination(self.name, FILE_LIMIT_BYTES)
         policy = str(self.spec.get("terminationMessagePolicy") or "File")
         if falls_back_to_log(policy, end.code, content):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FILE_LIMIT_BYTES = 4096
+POD_LIMIT_BYTES = 12 * 1024
 LOG_LIMIT_BYTES = 2048
 LOG_LIMIT_LINES = 80
 
@@ -19,6 +20,11 @@ def falls_back_to_log(policy: str, exit_code: int, message: bytes) -> bool:
 def message_of(content: bytes) -> str:
     """The end of the termination message file as text."""
     return content[-FILE_LIMIT_BYTES:].decode("utf-8", "replace")
+
+
+def within_share(message: str, containers: int) -> str:
+    """The beginning of a message: all containers of a pod share its room evenly, whether they use it or not."""
+    return message.encode()[: POD_LIMIT_BYTES // containers].decode("utf-8", "replace")
 
 
 def message_of_log(lines: bytes) -> str:
