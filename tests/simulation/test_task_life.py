@@ -158,6 +158,23 @@ async def test_every_member_of_a_circle_fails_for_the_circle(dies_after):
 
 
 @pytest.mark.parametrize("dies_after", DEATHS)
+async def test_a_wrong_pod_leaves_nothing_behind(dies_after):
+    """Nor does the branch stay locked for those who come after."""
+    async with World() as world:
+        await world.create(WORKSPACE, make.workspace_manifest())
+        wrong = {"volumeMounts": [{"name": "nowhere", "mountPath": "/data"}]}
+        spec = {"prompt": "x" * 100_000, "branch": "feature", "workspaceRef": {"name": "repo"}, "podOverrides": wrong}
+        await world.create(TASK, make.task_manifest(**spec))
+
+        await settle(world, await world.run_process(dies_after))
+
+        status = (await world.task())["status"]
+        assert ("Failed", "InvalidSpec") == (status["phase"], status["reason"])
+        assert "spec.podOverrides.volumeMounts[0].name" in status["message"]
+        assert ([], [], [], []) == tuple([await world.all(kind) for kind in (JOB, POD, SECRET, LEASE)])
+
+
+@pytest.mark.parametrize("dies_after", DEATHS)
 async def test_a_deleted_task_leaves_nothing_behind(dies_after):
     """No pod may wait for somebody who is gone."""
     async with World() as world:
