@@ -13,9 +13,26 @@ from kelos.tasks.evidence.facts import ContainerFacts, one_line
 
 NODE_ENDED = ("NodeLost", "Terminated", "NodeShutdown")
 """The kubelet's words for pods that end because their node does."""
-NODE_HAD_NO_ROOM = ("NodeAffinity", "InvalidNodeInfo", "UnexpectedAdmissionError", "TopologyAffinityError")
+NODE_HAD_NO_ROOM = (
+    "NodeAffinity",
+    "TaintToleration",
+    "NodePorts",
+    "VolumeAttachmentLimitExceeded",
+    "TopologyAffinityError",
+    "UnexpectedAdmissionError",
+    "InvalidNodeInfo",
+)
 """And, besides `OutOf…`, for pods that it refuses although the scheduler chose it: another try goes elsewhere."""
-NODE_CANNOT = ("SysctlForbidden", "AppArmor", "PodFeatureUnsupported", "SMTAlignmentError")
+NODE_CANNOT = (
+    "SysctlForbidden",
+    "AppArmor",
+    "SMTAlignmentError",
+    "PodFeatureUnsupported",
+    "PodLevelResourcesNotSupported",
+    "SupplementalGroupsPolicyNotSupported",
+    "PodOSNotSupported",
+    "PodOSSelectorNodeLabelDoesNotMatch",
+)
 NODE_PRESSURE = ("The node was low on resource", "The node had condition")
 ASKED_TO_END = (128 + 9, 128 + 15)
 
@@ -42,7 +59,7 @@ def evicted(end: End) -> Diagnosis | None:
         return None
     said = one_line(pod.message) or one_line(pod.disruption) or "the node needed its resources"
     # Nobody is disrupted who went over a limit of his own: he would again.
-    is_ours = pod.is_disrupted or said.startswith(NODE_PRESSURE)
+    is_ours = pod.is_disrupted or any(words in said for words in NODE_PRESSURE)
     return Diagnosis(
         reason=Reason.EVICTED,
         message=f"Pod '{pod.name}' was evicted: {said}",
