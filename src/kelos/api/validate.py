@@ -123,8 +123,9 @@ def name_mistake(name: str) -> str | None:
     """Why a name cannot be the name of a file or folder."""
     if not name:
         return "must not be empty"
-    if name in (".", "..") or any(letter in name for letter in "/\\\0"):
-        return "must not be '.' or '..' or contain '/', a backslash or NUL"
+    # Mounted Secrets keep their own things below names that begin with two dots.
+    if name == "." or name.startswith("..") or any(letter in name for letter in "/\\\0"):
+        return "must not be '.', begin with '..' or contain '/', a backslash or NUL"
     return None
 
 

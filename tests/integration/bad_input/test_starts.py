@@ -205,7 +205,7 @@ CASES = {
     ),
     "container-without-image": Case(
         reason=Reason.INVALID_SPEC,
-        words=("The API server refused the Job", "initContainers[0].image", "Required"),
+        words=("The API server refused the Job", "spec.podOverrides.extraContainers[0].image", "Required"),
         spec={"podOverrides": {"extraContainers": [{"name": "database"}]}},
         event="JobBuildFailed",
     ),

@@ -101,6 +101,16 @@ def test_what_an_agent_cannot_use_is_in_the_log(configured, agent, words):
     assert [] == [word for word in words if word not in said]
 
 
+def test_a_plugin_whose_name_begins_with_a_dot_is_there_too(configured):
+    """A hidden folder is a folder."""
+    configured.give_input("plugins/.team/skills/hidden/SKILL.md", "Look below.")
+    assert 0 == configured.prepare().exit_code
+
+    run(configured, "codex")
+
+    assert [".team:hidden"] == [path.parent.name for path in files_with(configured.home, "Look below.")]
+
+
 def test_a_servers_values_come_in_the_order_of_the_reference(pod):
     """What comes from a Secret wins over what stands in the AgentConfig: the other way round than for a pod."""
     folder = pod.root / "mcp" / "0"

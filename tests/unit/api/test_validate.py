@@ -184,12 +184,12 @@ def test_a_good_agent_config_has_no_mistakes():
     assert () == config_mistakes(plugins=[plugin], mcpServers=[listed, mapped])
 
 
-@pytest.mark.parametrize("name", ["a/b", "a\\b", ".", ".."])
+@pytest.mark.parametrize("name", ["a/b", "a\\b", ".", "..", "..team"])
 def test_a_plugin_name_is_no_path(name):
     """It becomes a folder in the pod."""
     (sentence,) = config_mistakes(plugins=[{"name": name}])
 
-    assert f"plugin name '{name}' must not be '.' or '..' or contain '/', a backslash or NUL" == sentence
+    assert f"plugin name '{name}' must not be '.', begin with '..' or contain '/', a backslash or NUL" == sentence
 
 
 def test_names_inside_a_plugin_are_checked_too():

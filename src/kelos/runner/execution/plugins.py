@@ -12,7 +12,7 @@ def find_plugins(folder: str) -> tuple[Plugin, ...]:
     root = Path(folder) if folder else None
     if root is None or not root.is_dir():
         return ()
-    return tuple(_plugin(path) for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    return tuple(_plugin(path) for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".."))
 
 
 def _plugin(path: Path) -> Plugin:
