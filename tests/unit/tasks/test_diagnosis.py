@@ -6,9 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import make
 from diagnosis_cases import Case, cases
 from kelos.api.outcome import Outcome
+from kelos.api.reasons import Reason
 from kelos.local.jobs.control.failure_policy import Action, judge
 from kelos.tasks.evidence.attempts import attempts_over
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
@@ -90,6 +94,54 @@ def test_a_success_whose_outputs_were_lost_says_so():
 
 def test_every_fault_is_in_the_corpus():
     assert {fault.value for fault in Fault} == {case.expected.fault for case in ENDING} - {""}
+
+
+WORDS = ("", "Error", "Completed", "OOMKilled", "StartError", "ContainerStatusUnknown", "Mystery")
+POD_WORDS = ("", "Evicted", "NodeLost", "Terminated", "OutOfcpu", "SysctlForbidden", "DeadlineExceeded", "Mystery")
+SAYINGS = ("", "The node was low on resource: memory. ", 'Usage of EmptyDir volume "w" exceeds the limit "1Gi". ', "x")
+ENDS = st.builds(
+    make.container,
+    has_started=st.booleans(),
+    exit_code=st.sampled_from((None, 0, 1, 80, 86, 88, 128, 137, 143, 255)),
+    ended_because=st.sampled_from(WORDS),
+    waiting_reason=st.sampled_from(("", "ErrImagePull", "PodInitializing")),
+)
+PODS = st.builds(
+    make.pod,
+    phase=st.just("Failed"),
+    reason=st.sampled_from(POD_WORDS),
+    message=st.sampled_from(SAYINGS),
+    is_disrupted=st.booleans(),
+    is_being_deleted=st.booleans(),
+    agent=ENDS,
+    preparation=st.lists(ENDS, max_size=2).map(tuple),
+)
+OUTCOMES = st.none() | st.builds(Outcome, reason=st.none() | st.sampled_from(Reason))
+
+
+@given(PODS, OUTCOMES, st.booleans())
+@settings(max_examples=500)
+def test_nothing_is_called_the_clusters_fault_without_its_word(pod, outcome, was_stopped):
+    """Whatever comes together: an agent runs twice only when Kubernetes says that it took the first one away."""
+    found = why_ended(pod, outcome, was_stopped=was_stopped)
+
+    if found.reason is not None and found.fault is Fault.INFRASTRUCTURE:
+        told_by_kubernetes = pod.is_disrupted or pod.reason in ("Evicted", "NodeLost", "Terminated", "OutOfcpu")
+        lost = outcome is None and "ContainerStatusUnknown" in {c.ended_because for c in pod.containers}
+        assert told_by_kubernetes or lost or not pod.has_run
+        own_words = outcome.reason if outcome is not None and pod.agent.has_started else None
+        assert own_words in (None, Reason.CANCELLED)
+
+
+@given(PODS, OUTCOMES, st.booleans())
+@settings(max_examples=500)
+def test_every_end_has_a_sentence_and_no_failure_passes_for_a_success(pod, outcome, was_stopped):
+    found = why_ended(pod, outcome, was_stopped=was_stopped)
+
+    assert found.message
+    if found.reason is None:
+        assert 0 == pod.agent.exit_code
+        assert outcome is None or outcome.reason is None
 
 
 def late(case: Case) -> TaskView:
