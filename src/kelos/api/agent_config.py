@@ -33,6 +33,10 @@ class SkillPackage(Model):
 
     source: str = Field(min_length=1, description="owner/repo or an https address of a git repository.")
     skill: str | None = Field(default=None, description="One skill of the package; all when unset.")
+    ref: str | None = Field(
+        default=None,
+        description="Branch, tag or commit of the package; a commit stays what it is. Default branch if unset.",
+    )
     secret_ref: SecretReference | None = Field(default=None, description="Secret with GITHUB_TOKEN for the repository.")
 
 

@@ -109,7 +109,7 @@ ENV_GIT_USER_EMAIL = "KELOS_GIT_USER_EMAIL"
 ENV_SUBMODULES = "KELOS_SUBMODULES"  # "1" or unset
 ENV_LFS = "KELOS_LFS"  # "1" or unset
 ENV_TIDY_DIR = "KELOS_TIDY_DIR"  # the volume of a persistent Workspace: all but the checkout is removed
-ENV_SKILLS = "KELOS_SKILLS"  # JSON list of {"source","skill","tokenFile"}
+ENV_SKILLS = "KELOS_SKILLS"  # JSON list of {"source","skill","ref","tokenFile"}
 
 ENV_GITHUB_TOKEN = "GITHUB_TOKEN"
 ENV_GH_TOKEN = "GH_TOKEN"

@@ -79,6 +79,7 @@ def check_agent_config(config: AgentConfig) -> tuple[str, ...]:
         *each("plugin name", [plugin.name for plugin in spec.plugins], name_mistake),
         *each("skill name", [skill.name for plugin in spec.plugins for skill in plugin.skills], name_mistake),
         *each("agent name", [agent.name for plugin in spec.plugins for agent in plugin.agents], name_mistake),
+        *each("skills ref", [package.ref for package in spec.skills if package.ref], _ref),
         *(
             f"plugin name '{SKILLS_PLUGIN}' is taken by the packages in 'skills'"
             for plugin in spec.plugins

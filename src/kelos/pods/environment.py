@@ -60,8 +60,13 @@ def prepare_environment(request: JobRequest, instructions: Instructions) -> list
     if instructions.skills:
         values[names.ENV_SKILLS] = json.dumps(
             [
-                {"source": s.source, "skill": s.skill or "", "tokenFile": skill_token_path(i) if s.secret_ref else ""}
-                for i, s in enumerate(instructions.skills)
+                {
+                    "source": package.source,
+                    "skill": package.skill or "",
+                    "ref": package.ref or "",
+                    "tokenFile": skill_token_path(number) if package.secret_ref else "",
+                }
+                for number, package in enumerate(instructions.skills)
             ]
         )
     values[names.ENV_INPUTS_DIR] = names.PATH_INPUTS

@@ -121,6 +121,24 @@ def test_one_skill_by_name(package, pod):
     assert ["two"] == [path.name for path in (pod.root / "plugin" / "skills-sh" / "skills").iterdir()]
 
 
+@pytest.mark.parametrize("kind", ["branch", "tag", "commit"])
+def test_a_package_as_it_was(package, tmp_path, pod, kind):
+    """What moves on must not change what agents are told; a commit is its own proof."""
+    work = tmp_path / "skills-work"
+    commit = git("rev-parse", "HEAD", cwd=work)
+    git("push", "--quiet", "origin", "HEAD:refs/heads/old", "HEAD:refs/tags/v1", cwd=work)
+    (work / "skills" / "one" / "SKILL.md").write_text(SKILL.format(name="one") + "Now differently.\n")
+    git("commit", "--quiet", "-am", "later", cwd=work)
+    git("push", "--quiet", "origin", "main", cwd=work)
+    ref = {"branch": "old", "tag": "v1", "commit": commit}[kind]
+
+    ran = install(pod, f'[{{"source": "{package}", "ref": "{ref}"}}]')
+
+    assert 0 == ran.exit_code
+    told = (pod.root / "plugin" / "skills-sh" / "skills" / "one" / "SKILL.md").read_text()
+    assert SKILL.format(name="one") == told
+
+
 def test_a_private_package_has_its_own_token(host, tmp_path, pod):
     """It is not the Workspace's, and goes to the package's host only."""
     work = tmp_path / "work"
@@ -143,6 +161,12 @@ def test_a_private_package_has_its_own_token(host, tmp_path, pod):
     [
         ('{{"source": "{0}", "skill": "three"}}', "has no skill 'three'; it has one, two"),
         ('{{"source": "{1}"}}', "has no folder with a SKILL.md"),
+        ('{{"source": "{0}", "ref": "v9"}}', "has no branch, tag or commit 'v9'; correct ref"),
+        (
+            '{{"source": "{0}", "ref": "0123456789012345678901234567890123456789"}}',
+            "has no branch, tag or commit '0123",
+        ),
+        ('{{"source": "{0}", "ref": "--upload-pack=x"}}', "is not a name git accepts"),
         ('{{"source": "{1}x"}}', "was not found"),
         ('{{"source": "--upload-pack=x"}}', "is no address for a skill package"),
         ('{{"source": "../../etc"}}', "is no address for a skill package"),

@@ -211,6 +211,21 @@ class TestInstructions:
         assert mounts["kelos-mcp-0"] == crm["headersFrom"]
         assert {"$file": f"{mounts['kelos-mcp-1']}/TOKEN"} == crm["env"]["T"]
 
+    def test_packages_of_skills_are_named_to_the_preparing_container_and_their_tokens_mounted(self):
+        private = {"source": "acme/skills", "skill": "review", "ref": "v1", "secretRef": {"name": "token"}}
+        built = build(agent_configs=self.configs({"skills": [{"source": "acme/open"}, private]}))
+
+        (prepare,) = pod_of(built)["initContainers"]
+        asked = json.loads(env_of(prepare)["KELOS_SKILLS"])
+        token = asked[1].pop("tokenFile")
+        assert [
+            {"source": "acme/open", "skill": "", "ref": "", "tokenFile": ""},
+            {"source": "acme/skills", "skill": "review", "ref": "v1"},
+        ] == asked
+        mounts = {mount["mountPath"]: mount["name"] for mount in prepare["volumeMounts"]}
+        assert "token" == volume_of(built, mounts[token.rpartition("/")[0]])["secret"]["secretName"]
+        assert [] == [m for m in agent_of(built)["volumeMounts"] if "skill-token" in m["mountPath"]]
+
     def test_no_value_of_a_server_is_in_the_job(self):
         """Whatever people take for a secret, they may have written it down in the AgentConfig."""
         servers = [

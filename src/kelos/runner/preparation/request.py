@@ -25,10 +25,11 @@ UNNAMED_SECRET = "the Secret that the Workspace's secretRef names"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkillSource:
-    """`token_file` is empty for a public repository, `skill` is empty for all skills."""
+    """`token_file` is empty for a public repository, `skill` for all skills, `ref` for the default branch."""
 
     source: str
     skill: str
+    ref: str
     token_file: str
 
 
@@ -115,7 +116,13 @@ def _remote(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _skill(entry: Mapping[str, Any]) -> SkillSource:
+    ref = str(entry.get("ref") or "")
+    if ref and not is_branch_name(ref):
+        raise _invalid(
+            f"Ref '{_shown(ref)}' of a skill package is not a name git accepts; correct the AgentConfig's skills"
+        )
     return SkillSource(
+        ref=ref,
         source=str(entry.get("source") or ""),
         skill=str(entry.get("skill") or ""),
         token_file=str(entry.get("tokenFile") or ""),

@@ -10,7 +10,7 @@ from pathlib import Path
 from kelos.api.reasons import Reason
 from kelos.runner.failure import Failure
 from kelos.runner.files import copy_folder
-from kelos.runner.git import git, without_user_info
+from kelos.runner.git import Result, git, without_user_info
 from kelos.runner.preparation.complaints import complaint
 from kelos.runner.preparation.helper import as_arguments, helper_settings
 from kelos.runner.preparation.request import SkillSource, check_url
@@ -35,8 +35,9 @@ def install_skills(sources: tuple[SkillSource, ...], plugin_dir: str) -> int:
             checkout = Path(folder, "checkout")
             _clone(source, checkout)
             for name, path in _wanted(source, checkout):
-                if origin.setdefault(name, source.source) != source.source:
-                    raise _failure(f"'{source.source}' and '{origin[name]}' both have a skill '{name}'; pick one")
+                this = f"{source.source} {source.ref}".rstrip()
+                if origin.setdefault(name, this) != this:
+                    raise _failure(f"'{this}' and '{origin[name]}' both have a skill '{name}'; pick one")
                 copy_folder(path, target / name)
     return len(origin)
 
@@ -51,10 +52,23 @@ def skill_url(source: str) -> str:
 def _clone(source: SkillSource, target: Path) -> None:
     url = skill_url(source.source)
     settings = helper_settings(url, source.token_file) if source.token_file else [("credential.helper", "")]
-    arguments = ("clone", "--quiet", "--depth=1", "--no-tags", "--", url, str(target))
-    result = git(*as_arguments(settings), *arguments, seconds=CLONE_SECONDS)
-    if not result.is_good:
-        raise _failure(str(complaint(result, without_user_info(url), "cloning the skills", secret=SECRET)))
+    # Like this, and not by `clone`, a commit may be named as well as a branch or a tag.
+    fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", "--", url, source.ref or "HEAD")
+    steps = ("init", "--quiet"), (*as_arguments(settings), *fetch), ("checkout", "--quiet", "FETCH_HEAD")
+    target.mkdir()
+    for arguments in steps:
+        result = git(*arguments, cwd=str(target), seconds=CLONE_SECONDS)
+        if not result.is_good and _is_about_the_ref(result, source):
+            shown = without_user_info(source.source)
+            raise _failure(
+                f"'{shown}' has no branch, tag or commit '{source.ref}'; correct ref in the AgentConfig's skills"
+            )
+        if not result.is_good:
+            raise _failure(str(complaint(result, without_user_info(url), "cloning the skills", secret=SECRET)))
+
+
+def _is_about_the_ref(result: Result, source: SkillSource) -> bool:
+    return bool(source.ref) and ("couldn't find remote ref" in result.err or "not our ref" in result.err)
 
 
 def _wanted(source: SkillSource, checkout: Path) -> list[tuple[str, Path]]:
