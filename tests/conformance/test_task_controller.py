@@ -168,6 +168,30 @@ async def test_a_misspelt_pod_override_is_named_instead_of_dropped(server: Serve
         assert 'unknown field "spec.podOverrides.affinity.nodeAfinity"' in status["message"]
 
 
+@pytest.mark.parametrize(
+    ("overrides", "field"),
+    [
+        ({"resources": {"limits": "much"}}, "podOverrides.resources"),
+        ({"env": [{"name": "A", "value": 1}]}, "podOverrides.env"),
+        ({"volumes": [{"name": "v", "emptyDir": []}]}, "podOverrides.volumes"),
+        ({"volumeMounts": [{"name": "v", "mountPath": 1}]}, "podOverrides.volumeMounts"),
+        ({"tolerations": [{"key": 1}]}, "podOverrides.tolerations"),
+        ({"containerSecurityContext": {"runAsUser": "me"}}, "podOverrides.containerSecurityContext"),
+        ({"podSecurityContext": {"fsGroup": "us"}}, "podOverrides.podSecurityContext"),
+        ({"extraContainers": [{"name": "db", "image": 1}]}, "podOverrides.extraContainers"),
+    ],
+)
+async def test_a_value_of_the_wrong_kind_is_told_where_people_wrote_it(server: Server, overrides, field) -> None:
+    """The server names the field of a Job, with its place in a list or without."""
+    async with task_cluster(server) as tasks:
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", podOverrides=overrides))
+
+        status = await tasks.ended()
+
+        assert ("Failed", "InvalidSpec") == (status["phase"], status["reason"])
+        assert field in status["message"], status["message"]
+
+
 async def test_a_wrong_pod_leaves_nothing_behind(server: Server) -> None:
     """Neither its inputs nor its branch lock: the server is asked before anything is made."""
     async with task_cluster(server) as tasks:

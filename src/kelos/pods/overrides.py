@@ -11,6 +11,9 @@ from kelos.api.task import Task
 
 _POD = r"spec\.template\.spec\."
 _INDEXED = re.compile(_POD + r"(containers|initContainers|volumes)\[(\d+)\]((?:\.[A-Za-z]+(?:\[\d+\])?)*)")
+_KIND_OF_VALUE = re.compile(r"Go struct field \w+\.(?=spec\.)")
+_UNINDEXED = re.compile(_POD + r"(containers|initContainers|volumes)\.(?:VolumeSource\.)?([\w.]+)")
+"""A value of the wrong kind is told without its place in the list, and with the names of Go's types."""
 _MEMBER = re.compile(r"\.(env|volumeMounts)\[(\d+)\](.*)")
 _WHOLE = (
     (re.compile(r"spec\.template\.(?:metadata\.)?labels|(?<![.\w])metadata\.labels"), "podOverrides.labels"),
@@ -51,7 +54,11 @@ def in_words_of_the_task(said: str, job: Manifest, task: Task) -> str:
         found = _origin(kind, there[index], rest, overrides)
         return match[0] if found is None else _place(task, found)
 
-    said = _INDEXED.sub(indexed, said)
+    def unindexed(match: re.Match[str]) -> str:
+        field = _fields_of(match[1], match[2], overrides)
+        return match[0] if field is None else _place(task, field)
+
+    said = _UNINDEXED.sub(unindexed, _INDEXED.sub(indexed, _KIND_OF_VALUE.sub("", said)))
     for pattern, field in _WHOLE:
         said = pattern.sub(lambda match, field=field: _place(task, match.expand(field)), said)  # type: ignore[misc]
     return said
@@ -72,6 +79,22 @@ def _origin(kind: str, there: Manifest, rest: str, overrides: PodOverrides) -> s
         items: Sequence[Manifest] = there.get(match[1]) or ()
         index = int(match[2])
         return _item(f"podOverrides.{match[1]}", items[index], given, match[3]) if index < len(items) else None
+    return _agents_field(rest)
+
+
+def _fields_of(kind: str, rest: str, overrides: PodOverrides) -> str | None:
+    """The same without an index: every container but the agent's, and every wrong volume, is somebody's own."""
+    if kind == "volumes":
+        return f"podOverrides.volumes.{rest}"
+    if kind == "initContainers":
+        given = [field for field, containers in _extras(overrides) if containers]
+        return f"{' or '.join(given)}.{rest}" if given else None
+    if rest.startswith(("env", "volumeMounts")):
+        return f"podOverrides.{rest}"
+    return _agents_field(f".{rest}")
+
+
+def _agents_field(rest: str) -> str | None:
     for member, field in _AGENT:
         if rest == member or rest.startswith((f"{member}.", f"{member}[")):
             return field + rest.removeprefix(member)

@@ -160,6 +160,28 @@ def test_a_path_in_the_job_is_told_as_the_tasks(there, here):
     )
 
 
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        ("ResourceRequirements.spec.template.spec.containers.resources.limits", "spec.podOverrides.resources.limits"),
+        ("EnvVar.spec.template.spec.containers.env.value", "spec.podOverrides.env.value"),
+        ("Volume.spec.template.spec.volumes.VolumeSource.emptyDir", "spec.podOverrides.volumes.emptyDir"),
+        (
+            "Container.spec.template.spec.initContainers.image",
+            "spec.podOverrides.extraInitContainers or podOverrides.extraContainers.image",
+        ),
+        ("Toleration.spec.template.spec.tolerations.key", "spec.podOverrides.tolerations.key"),
+        ("JobSpec.spec.backoffLimit", "spec.backoffLimit"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_as_the_tasks(there, here):
+    """The server's JSON reader knows no places in lists, and talks of Go."""
+    task = everything()
+    said = f"json: cannot unmarshal string into Go struct field {there} of type int"
+
+    assert f"json: cannot unmarshal string into {here} of type int" == in_words_of_the_task(said, build(task).job, task)
+
+
 def test_a_worker_is_named_when_it_is_the_workers():
     task = make.task(worker={"type": "demo", "podOverrides": {"affinity": {"x": 1}}})
     said = f'unknown field "{POD}.affinity.x"'
