@@ -20,6 +20,8 @@ TEXT_LIMIT_BYTES = 1000
 NAME_LIMIT_BYTES = 260
 WORD_LIMIT_BYTES = 130
 VERSION = 1
+RESPONSE = ',"response":"'
+"""How the last member begins; inside of any other there is a backslash before each quote."""
 CUT_BYTES = len(b',"response":"","isCut":true,"sha256":""') + 64
 """What it takes to say that the response is not all there."""
 
@@ -37,17 +39,15 @@ def encode_document(outcome: Outcome, limit_bytes: int = LIMIT_BYTES) -> bytes:
     whole = {**body, "response": in_log}
     if in_log == outcome.response and not outcome.response_is_cut and len(_bytes(whole)) <= limit_bytes:
         return _bytes(whole)
-    body |= {"response": "", "isCut": True, "sha256": outcome.response_sha256 or response.fingerprint(in_log)}
+    # The response comes last: what a node cuts off is the end.
+    body |= {"isCut": True, "sha256": outcome.response_sha256 or response.fingerprint(in_log), "response": ""}
     room = limit_bytes - len(_bytes(body))
     return _bytes({**body, "response": _fitting(in_log, room)})
 
 
 def decode_document(text: str) -> Outcome | None:
     """The outcome, or None when the text is no document of ours. Values that are not what they say are dropped."""
-    try:
-        found = json.loads(text) if text.lstrip().startswith("{") else None
-    except (ValueError, RecursionError):
-        return None
+    found = _parsed(text) if text.lstrip().startswith("{") else None
     if not isinstance(found, dict) or found.get("kelos") != VERSION:
         return None
     said = found.get("response")
@@ -65,6 +65,19 @@ def decode_document(text: str) -> Outcome | None:
         session_id=values.word(found.get("session")),
     )
     return replace(outcome, lines=lines_of(outcome))
+
+
+def _parsed(text: str) -> object:
+    """The document, without its response when the node cut that: containers that others put into the pod take room."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        head, is_there, _ = text.partition(RESPONSE)
+    try:
+        found = json.loads(head + "}") if is_there else None
+    except (ValueError, RecursionError):
+        return None
+    return {**found, "isCut": True} if isinstance(found, dict) else None
 
 
 def _without_response(outcome: Outcome, limit_bytes: int) -> dict[str, Any]:

@@ -179,3 +179,30 @@ def test_what_matters_less_goes_first():
     assert found is not None
     assert (Reason.AGENT_ERROR, True) == (found.reason, found.message.startswith("mmm"))
     assert ("b" * 130, None, None) == (found.git.branch, found.session_id, found.usage.input_tokens)
+
+
+@given(OUTCOMES, st.integers(1, 60))
+@settings(deadline=None)
+def test_an_end_that_a_node_cut_off_costs_the_response_only(outcome, lost):
+    """A service mesh adds containers that nobody told us of, and they take their share of the room."""
+    outcome = replace(outcome, response="r" * 60, message=f'{outcome.message},"response":"')
+    whole = encode_document(outcome).decode()
+
+    found = decode_document(whole[:-lost])
+
+    assert found is not None
+    assert (outcome.reason, outcome.git, outcome.usage) == (found.reason, found.git, found.usage)
+    assert (None, True) == (found.response, found.response_is_cut)
+
+
+def test_the_log_still_completes_a_response_that_was_cut_twice():
+    """The hash stands before it."""
+    outcome = Outcome(response="long " * 2000)
+    told = read_log(marker_block(outcome))
+    cut = encode_document(outcome).decode()[:3072]
+
+    document = decode_document(cut)
+
+    assert document is not None
+    assert told is not None
+    assert outcome.response == join(document, told).response
