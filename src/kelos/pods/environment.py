@@ -7,11 +7,11 @@ import json
 from kelos.agents.registry import find_agent
 from kelos.api import names
 from kelos.api.kinds import Manifest
+from kelos.api.repository import parse_repository
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
 from kelos.pods.inputs import Inputs
 from kelos.pods.instructions import Instructions
-from kelos.pods.repository import parse_repository
 from kelos.pods.request import JobRequest, escaped
 
 ALWAYS_OURS = (names.ENV_SETUP_COMMAND, "KELOS_SESSION_SETUP_ONLY")

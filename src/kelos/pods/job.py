@@ -8,6 +8,7 @@ from kelos.agents.capabilities import left_out
 from kelos.agents.registry import find_agent
 from kelos.api import names
 from kelos.api.kinds import JOB, Manifest
+from kelos.api.repository import parse_repository
 from kelos.api.task import Task
 from kelos.pods.containers import agent_container, extra_init_containers, prepare_container
 from kelos.pods.inputs import Inputs, build_secret, fits_annotation, gather
@@ -15,7 +16,6 @@ from kelos.pods.instructions import Instructions, Mounts, given, merge
 from kelos.pods.origin import encode, origin_of
 from kelos.pods.overrides import ignored
 from kelos.pods.policy import backoff_limit, failure_policy, job_deadline_seconds, pod_deadline_seconds
-from kelos.pods.repository import parse_repository
 from kelos.pods.request import JobRequest
 from kelos.pods.security import pod_context
 from kelos.pods.volumes import Volumes, build_volumes

@@ -20,8 +20,7 @@ FILES = (
     "api/names.py",
     "api/outcome.py",
     "api/reasons.py",
-    "pods/__init__.py",
-    "pods/repository.py",
+    "api/repository.py",
 )
 START = "import sys\n\nfrom kelos.runner.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 MOMENT = (1980, 1, 1, 0, 0, 0)  # the same sources and Python give the same bytes

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kelos.api import names
+from kelos.api.repository import parse_repository
 from kelos.errors import UserError
 from kelos.outputs import values
-from kelos.pods.repository import parse_repository
 from kelos.runner.git import run
 
 FIELDS = "url,headRefOid,headRepository,headRepositoryOwner"

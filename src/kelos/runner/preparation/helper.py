@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from kelos.api import names
+from kelos.api.repository import parse_repository
 from kelos.errors import UserError
-from kelos.pods.repository import parse_repository
 
 USER = "x-access-token"  # what GitHub expects; a name in the URL wins
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kelos.api.repository import parse_repository
 from kelos.errors import UserError
-from kelos.pods.repository import parse_repository
 from kelos.runner.files import remove, write_private
 
 OF_THE_FILE_SYSTEM = "lost+found"

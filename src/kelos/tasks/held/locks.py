@@ -10,12 +10,12 @@ from hashlib import sha256
 
 from kelos.api import names
 from kelos.api.kinds import LEASE, Manifest
+from kelos.api.repository import parse_repository
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
 from kelos.errors import UserError
 from kelos.plan import Create, Replace, Step
 from kelos.pods.job import owner_of
-from kelos.pods.repository import parse_repository
 from kelos.tasks.view import Lock, Scope, TaskView
 
 LABELS = {Scope.WORKSPACE: names.LABEL_WORKSPACE_LOCK, Scope.BRANCH: names.LABEL_BRANCH_LOCK}

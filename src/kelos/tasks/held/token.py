@@ -12,10 +12,10 @@ from hashlib import sha256
 from kelos.api import names
 from kelos.api.kinds import SECRET, Manifest
 from kelos.api.reasons import Reason
+from kelos.api.repository import parse_repository
 from kelos.errors import TokenUnavailable
 from kelos.plan import EventType, Mint, Plan
 from kelos.pods.job import owner_of
-from kelos.pods.repository import parse_repository
 from kelos.tasks.blockers import Blocker
 from kelos.tasks.finish import tell
 from kelos.tasks.needs import is_app

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kelos.api.repository import parse_repository
 from kelos.errors import UserError
-from kelos.pods.repository import parse_repository
 
 
 @pytest.mark.parametrize(
