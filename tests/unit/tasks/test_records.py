@@ -145,7 +145,9 @@ class TestPodsThatGoEarly:
     """A node that is drained must not wait for the end of the Task."""
 
     def view(self, **meta: Any) -> Any:
-        gone = make.ended_pod(exit_code=88, document=document(Reason.CANCELLED), is_being_deleted=True)
+        gone = make.ended_pod(
+            exit_code=88, document=document(Reason.CANCELLED), is_being_deleted=True, is_disrupted=True
+        )
         new = make.running_pod("fix-bug-x2")
         return make.view(make.task(status=RUNNING, meta=meta), job=make.job(), pods=(gone, new))
 
