@@ -27,7 +27,7 @@ class SecretNeed:
     def lacks(self, keys: Collection[str]) -> tuple[str, ...]:
         """The keys that have to be added to those; nothing when the Secret will do."""
         app = tuple(key for key in names.APP_SECRET_KEYS if key not in keys)
-        if not self.key or self.key in keys or (self.takes_app and not app):
+        if not self.key or self.key in keys:
             return ()
         return app if self.takes_app and len(app) < len(names.APP_SECRET_KEYS) else (self.key,)
 

@@ -1,5 +1,6 @@
 """The checkout an agent finds, and what people read when there is none."""
 
+import contextlib
 import shutil
 import subprocess
 
@@ -427,24 +428,34 @@ class TestPersistent:
 
         assert "feature" == branch(pod)
 
-    @pytest.mark.parametrize("how", ["merge", "rebase", "cherry-pick"])
-    def test_nothing_is_half_done(self, open_host, work, pod, how):
+    @pytest.mark.parametrize(
+        ("words", "left"),
+        [
+            (("merge", "side"), "MERGE_HEAD"),
+            (("rebase", "side"), "rebase-merge"),
+            (("rebase", "--apply", "side"), "rebase-apply"),
+            (("cherry-pick", "side"), "CHERRY_PICK_HEAD"),
+            (("revert", "side"), "REVERT_HEAD"),
+            (("bisect", "start"), "BISECT_LOG"),
+        ],
+        ids=lambda words: "-".join(words) if isinstance(words, tuple) else "",
+    )
+    def test_nothing_is_half_done(self, open_host, pod, words, left):
         """The next agent's git would go on with it."""
         self.prepare(open_host, pod)
         git("checkout", "--quiet", "-b", "side", cwd=pod.checkout)
-        side = commit(pod.checkout, "one")
-        git("checkout", "--quiet", "main", cwd=pod.checkout)
-        other = commit(pod.checkout, "other")
-        git("checkout", "--quiet", "--detach", cwd=pod.checkout)
-        words = {"merge": ("merge", side), "rebase": ("rebase", side), "cherry-pick": ("cherry-pick", side)}[how]
-        with pytest.raises(subprocess.CalledProcessError):
+        commit(pod.checkout, "one")
+        git("checkout", "--quiet", "-b", "other", "main", cwd=pod.checkout)
+        commit(pod.checkout, "other")
+        with contextlib.suppress(subprocess.CalledProcessError):
             git(*words, cwd=pod.checkout)
-        git("branch", "--quiet", "--force", "main", f"{other}~1", cwd=pod.checkout)
+        assert (pod.checkout / ".git" / left).exists()
 
         self.prepare(open_host, pod, KELOS_BRANCH="next")
 
-        said = git("-c", "status.showUntrackedFiles=all", "status", cwd=pod.checkout)
-        assert ("nothing to commit" in said, "in progress" in said, "unmerged" in said) == (True, False, False)
+        said = git("status", cwd=pod.checkout)
+        assert ("nothing to commit" in said, "rebas" in said, "bisect" in said) == (True, False, False)
+        assert not (pod.checkout / ".git" / left).exists()
 
     def test_files_of_a_branch_without_commits_go(self, open_host, pod):
         self.prepare(open_host, pod)
@@ -472,9 +483,44 @@ class TestPersistent:
 
         assert ("another", git("rev-parse", "origin/main", cwd=pod.checkout)) == (branch(pod), head(pod))
 
+    def test_a_new_branch_does_not_start_with_what_was_left_on_the_refs_branch(self, open_host, work, pod):
+        """Not even when it could no longer be brought up to date."""
+        self.prepare(open_host, pod)
+        left = commit(pod.checkout, "not pushed")
+        wanted = commit(work, "newer")
+        git("push", "--quiet", "origin", "main", cwd=work)
+
+        self.prepare(open_host, pod, KELOS_BRANCH="another")
+
+        assert ("another", wanted) == (branch(pod), head(pod))
+        assert left == git("rev-parse", "main", cwd=pod.checkout)
+
+    def test_the_refs_branch_is_brought_up_to_date_beside_another_one(self, open_host, work, pod):
+        """Agents compare with it."""
+        self.prepare(open_host, pod)
+        wanted = commit(work, "newer")
+        git("push", "--quiet", "origin", "main", cwd=work)
+
+        self.prepare(open_host, pod, KELOS_BRANCH="another")
+
+        assert wanted == git("rev-parse", "main", cwd=pod.checkout)
+
+    def test_what_an_earlier_agent_chose_to_ignore_is_not_ignored(self, open_host, pod):
+        """The ref says what is."""
+        self.prepare(open_host, pod)
+        (pod.checkout / ".gitignore").write_text("junk\n")
+        commit(pod.checkout, "not pushed")
+        (pod.checkout / "junk").write_text("x")
+
+        self.prepare(open_host, pod, KELOS_BRANCH="another")
+
+        assert ("", False) == (self.pristine(pod), (pod.checkout / "junk").exists())
+
     def test_another_repository_of_the_workspace_is_what_is_checked_out(self, open_host, pod):
         """Somebody changed spec.repo; branches of the one before are not mixed in."""
-        open_host.create("team/other", commits=3)
+        bare = open_host.create("team/other", commits=3)
+        unrelated = git("commit-tree", "-m", "Unrelated", "main^{tree}", cwd=bare)
+        git("update-ref", "refs/heads/main", unrelated, cwd=bare)
         self.prepare(open_host, pod)
 
         ran = pod.prepare(KELOS_REPO=open_host.url("team/other"), KELOS_TIDY_DIR=str(pod.root / "workspace"))

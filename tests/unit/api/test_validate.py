@@ -257,6 +257,31 @@ def test_a_variable_comes_from_one_place(source):
     assert sentence.endswith("env 'A' must have one valueFrom, secretKeyRef or configMapKeyRef, with name and key")
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ann:hunter2@host/a/b",
+        "http://:hunter2@host/a/b",
+        "ssh://git:hunter2@host/a/b",
+        "git://x:hunter2@host/a/b",
+        "https://ghp_hunter2@github.com/a/b",
+        "https://github_pat_hunter2@github.com/a/b",
+        "https://ghs_hunter2@github.com/a/b",
+        "https://glpat-hunter2@gitlab.com/a/b",
+        f"https://{'0123456789' * 4}@github.com/a/b",
+    ],
+)
+@pytest.mark.parametrize("where", ["repo", "remotes"])
+def test_no_address_holds_a_secret(where, address):
+    """It would stand in argument lists, in the checkout and in what git says; the sentence does not repeat it."""
+    given = {"repo": address} if where == "repo" else {"remotes": [{"name": "up", "url": address}]}
+
+    (sentence,) = workspace_mistakes(**given)
+
+    assert "must not hold a password or token" in sentence
+    assert ("hunter2" in sentence, "0123456789" in sentence) == (False, False)
+
+
 def test_a_secret_never_stands_in_a_sentence():
     """Sentences go into status and events."""
     for env in ({"A": ["hush"]}, {"A=hush": ""}, ["A=hush"], [{"name": "A=hush"}], [{"name": "A", "value": ["hush"]}]):
@@ -264,7 +289,15 @@ def test_a_secret_never_stands_in_a_sentence():
 
 
 @pytest.mark.parametrize(
-    "repo", ["https://ann@host/a/b", "ssh://git@host:22/a/b", "git@host:a/b", "https://host:8443/a@b/c:d"]
+    "repo",
+    [
+        "https://ann@host/a/b",
+        "ssh://git@host:22/a/b",
+        "git@host:a/b",
+        "git@host:a@b/c:d",
+        "https://host:8443/a@b/c:d",
+        "https://user-at-123456789012@git.host/a",
+    ],
 )
 def test_an_address_without_a_password_is_welcome(repo):
     """The user's name belongs to some forges' addresses."""

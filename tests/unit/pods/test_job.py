@@ -15,7 +15,7 @@ from kelos.errors import UserError
 from kelos.pods.instructions import merge
 from kelos.pods.job import Built, build_job
 from kelos.pods.request import JobRequest
-from kelos.settings import Settings
+from kelos.settings import AGENT_TYPES, Settings
 
 
 def build(task: Any = None, **facts: Any) -> Built:
@@ -32,6 +32,11 @@ def pod_of(built: Built) -> Manifest:
 def agent_of(built: Built) -> Manifest:
     (container,) = pod_of(built)["containers"]
     return dict(container)
+
+
+def prepare_of(built: Built) -> Manifest:
+    (found,) = [c for c in pod_of(built)["initContainers"] if c["name"] == "git-clone"]
+    return dict(found)
 
 
 def env_of(container: Manifest) -> dict[str, Any]:
@@ -138,11 +143,21 @@ class TestWorkspace:
         assert names.PATH_TOKEN == env["KELOS_GITHUB_TOKEN_FILE"]
         assert "git" == volume_of(built, names.VOLUME_TOKEN)["secret"]["secretName"]
 
-    def test_another_host_than_github_com_is_told_to_gh(self):
-        workspace = make.workspace(repo="https://git.example.com:8443/a/b.c.git", secretRef={"name": "git"})
+    @pytest.mark.parametrize(
+        ("repo", "host"),
+        [
+            ("https://git.example.com:8443/a/b.c.git", "git.example.com:8443"),
+            ("ssh://git@git.example.com:2222/a/b", "git.example.com"),
+            ("git@git.example.com:a/b", "git.example.com"),
+            ("https://bot@git.example.com/a/b/", "git.example.com"),
+        ],
+    )
+    def test_another_host_than_github_com_is_told_to_gh(self, repo, host):
+        """Where it answers HTTP: gh speaks nothing else."""
+        workspace = make.workspace(repo=repo, secretRef={"name": "git"})
         env = env_of(agent_of(build(self.task(), workspace=workspace)))
 
-        assert "git.example.com:8443" == env["GH_HOST"]
+        assert host == env["GH_HOST"]
         assert "GH_ENTERPRISE_TOKEN" in env
         assert "GH_TOKEN" not in env
 
@@ -161,6 +176,47 @@ class TestWorkspace:
 
         assert {"claimName": "repo"} == volume_of(built, "workspace")["persistentVolumeClaim"]
 
+    @pytest.mark.parametrize(("persistent", "tidied"), [(True, "/workspace"), (False, None)])
+    def test_only_a_persistent_workspace_is_tidied_up(self, persistent, tidied):
+        """Nobody was in any other before."""
+        built = build(self.task(), workspace=make.workspace(persistent=persistent))
+
+        assert tidied == env_of(prepare_of(built)).get("KELOS_TIDY_DIR")
+
+    @pytest.mark.parametrize(
+        ("spec", "variables"),
+        [
+            ({"ref": "v1"}, {"KELOS_REF": "v1"}),
+            ({"submodules": True}, {"KELOS_SUBMODULES": "1", "KELOS_LFS": None}),
+            ({"lfs": True}, {"KELOS_LFS": "1", "KELOS_SUBMODULES": None}),
+            (
+                {"gitUser": {"name": "Ada", "email": "ada@example.com"}},
+                {"KELOS_GIT_USER_NAME": "Ada", "KELOS_GIT_USER_EMAIL": "ada@example.com"},
+            ),
+            (
+                {"remotes": [{"name": "upstream", "url": "https://github.com/up/shop"}]},
+                {"KELOS_REMOTES": '[{"name": "upstream", "url": "https://github.com/up/shop"}]'},
+            ),
+        ],
+        ids=["ref", "submodules", "lfs", "gitUser", "remotes"],
+    )
+    def test_every_option_reaches_the_preparing_container(self, spec, variables):
+        env = env_of(prepare_of(build(self.task(), workspace=make.workspace(**spec))))
+
+        assert variables == {name: env.get(name) for name in variables}
+
+    def test_the_upstream_remote_is_told_to_the_agent_without_its_user(self):
+        remotes = [{"name": "upstream", "url": "https://bot@github.com/up/shop.git"}]
+        env = env_of(agent_of(build(self.task(), workspace=make.workspace(remotes=remotes))))
+
+        assert "up/shop" == env["KELOS_UPSTREAM_REPO"]
+
+    def test_the_setup_command_goes_word_by_word(self):
+        """No shell reads it."""
+        env = env_of(agent_of(build(self.task(), workspace=make.workspace(setupCommand=["make", "a b", "$HOME"]))))
+
+        assert '["make", "a b", "$$HOME"]' == env["KELOS_SETUP_COMMAND"]
+
 
 class TestCredentials:
     @pytest.mark.parametrize(
@@ -170,9 +226,12 @@ class TestCredentials:
             ("claude-code", "oauth", "CLAUDE_CODE_OAUTH_TOKEN"),
             ("codex", "api-key", "CODEX_API_KEY"),
             ("codex", "oauth", "CODEX_AUTH_JSON"),
+            ("gemini", "api-key", "GEMINI_API_KEY"),
             ("gemini", "oauth", "GEMINI_API_KEY"),
             ("opencode", "api-key", "OPENCODE_API_KEY"),
+            ("opencode", "oauth", "OPENCODE_API_KEY"),
             ("cursor", "api-key", "CURSOR_API_KEY"),
+            ("cursor", "oauth", "CURSOR_API_KEY"),
         ],
     )
     def test_the_secrets_key_is_the_agents_variable(self, agent, kind, variable):
@@ -180,6 +239,14 @@ class TestCredentials:
 
         reference = {"secretKeyRef": {"name": "key", "key": variable}}
         assert reference == env_of(agent_of(build(task)))[variable]
+
+    @pytest.mark.parametrize("secret", [{}, {"secretRef": {"name": "key"}}])
+    @pytest.mark.parametrize("agent", AGENT_TYPES)
+    def test_none_brings_nothing_in(self, agent, secret):
+        """Cloud identities come by podOverrides; a Secret that is named all the same is not read."""
+        task = make.task(type=agent, credentials={"type": "none", **secret})
+
+        assert "secretKeyRef" not in json.dumps(build(task).job)
 
 
 class TestInstructions:

@@ -29,10 +29,7 @@ POWERS = (
     *("config", "config.worktree", "commondir", "hooks", "info", "modules", "worktrees", "index", "HEAD"),
     *("objects/info/alternates", "objects/info/http-alternates", "refs/replace"),
 )
-HALF_DONE = (
-    *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "BISECT_START"),
-    *("rebase-merge", "rebase-apply", "sequencer"),
-)
+HALF_DONE = ("rebase-merge", "rebase-apply", "BISECT_LOG", "BISECT_START")  # merges and picks end with `reset`
 LOCKS = ("index.lock", "HEAD.lock", "config.lock", "shallow.lock", "packed-refs.lock")
 
 
@@ -125,11 +122,14 @@ class Checkout:
             self._must("update-ref", "--no-deref", "HEAD", f"{choice.revision}^{{commit}}")
             self._must("reset", "--quiet", "--hard")
             self._forget_submodules()
-            self._must("clean", "--quiet", "-ffd")
-        if choice.kind is RefKind.BRANCH:
+            for _ in range(2):  # the first takes a .gitignore of an earlier agent away, the second what that had hidden
+                self._must("clean", "--quiet", "-ffd")
+        if choice.kind is not RefKind.BRANCH:
+            self._must("checkout", "--quiet", "--force", "--detach", choice.revision)
+        elif is_new or self._request.branch in ("", choice.name):
             self._follow_origin(choice.name)
         else:
-            self._must("checkout", "--quiet", "--force", "--detach", choice.revision)
+            self._start_beside(choice)
 
     def switch_to(self, branch: str, listing: Listing) -> None:
         """Work on the Task's branch: origin's when it has it, else the local one, else a new one from here."""
@@ -173,6 +173,12 @@ class Checkout:
         for path in (entry.partition("\t")[2] for entry in listed if entry.startswith(SUBMODULE)):
             if root in Path(os.path.realpath((root / path).parent)).joinpath("x").parents:
                 remove(root / path)
+
+    def _start_beside(self, choice: Choice) -> None:
+        """For a branch of its own: what earlier Tasks left unpushed on the ref's branch stays there."""
+        self._must("checkout", "--quiet", "--force", "--detach", choice.revision)
+        if self._git("merge-base", "--is-ancestor", f"refs/heads/{choice.name}", choice.revision).is_good:
+            self._must("branch", "--quiet", "--force", choice.name, choice.revision)
 
     def _follow_origin(self, branch: str) -> None:
         remote = f"refs/remotes/origin/{branch}"
