@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import app_keys
 from kelos.api import names
 from kelos.api.kinds import Manifest
 from realcluster.namespaces import create_namespace
@@ -46,6 +47,10 @@ class GitHost:
         """The branch's commit; empty when there is no such branch."""
         return self.git(repository, "for-each-ref", "--format=%(objectname)", f"refs/heads/{branch}")
 
+    def revoke(self, token: str) -> None:
+        """End a token before its time."""
+        self._server.run("python3", PACK, "revoke", token)
+
     def logins(self, repository: str) -> list[str]:
         """For every request for the repository: "none", "right" or "wrong"."""
         return [one["login"] for one in self._server.told() if one["path"].startswith(f"/{repository}.git")]
@@ -64,14 +69,23 @@ def other_git_host(installed: None, node: Cluster, kubectl: Path) -> Iterator[Gi
 
 
 @pytest.fixture(scope="session")
+def github_host(installed: None, node: Cluster, kubectl: Path) -> Iterator[GitHost]:
+    """An enterprise GitHub, whose App of `app_keys` may open `acme/shop`."""
+    public = app_keys.key().public_key().public_numbers()
+    for host in _host(node, kubectl, str(public.n), str(public.e), "shop", verb="github"):
+        host.create("acme/shop")
+        yield host
+
+
+@pytest.fixture(scope="session")
 def moved_git_host(other_git_host: GitHost, node: Cluster, kubectl: Path) -> Iterator[GitHost]:
     """A host that sends everybody to the other one."""
     yield from _host(node, kubectl, TOKEN, other_git_host.root)
 
 
-def _host(node: Cluster, kubectl: Path, *words: str) -> Iterator[GitHost]:
+def _host(node: Cluster, kubectl: Path, *words: str, verb: str = "git") -> Iterator[GitHost]:
     place = Installation(node, kubectl, create_namespace(node.api, "git"))
-    yield GitHost(start_server(place, "git", ["git", *words], SOURCES, {80: PORT}))
+    yield GitHost(start_server(place, "git", [verb, *words], SOURCES, {80: PORT}))
     place.kubectl("delete", "namespace", place.namespace, "--wait=false")
 
 
