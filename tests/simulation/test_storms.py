@@ -8,8 +8,9 @@ from random import Random
 
 import pytest
 
+import app_keys
 import make
-from kelos.api.kinds import JOB, POD, TASK, WORKSPACE
+from kelos.api.kinds import JOB, POD, SECRET, TASK, WORKSPACE
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from storm import Storm, Weather, leftovers, starts_by_task
@@ -41,8 +42,13 @@ async def storm_over(world: World, weather: Weather, seed: int, leaders: int = 1
 
 
 async def plant(world: World) -> None:
-    """Two branches with three Tasks each, and a chain, all at once."""
+    """Two branches with three Tasks each, two of a persistent Workspace that share one of them, and a chain, at once."""
     await world.create(WORKSPACE, make.workspace_manifest())
+    await world.create(SECRET, app_keys.app_secret())
+    await world.create(WORKSPACE, make.workspace_manifest("disk", persistent=True, secretRef={"name": "app"}))
+    for name, branch in (("disk-0", "fix"), ("disk-1", None)):
+        spec = {"branch": branch, "workspaceRef": {"name": "disk"}, "startTimeoutSeconds": 100_000}
+        await world.create(TASK, make.task_manifest(name, **spec))
     for branch in ("feature", "fix"):
         for number in range(3):
             spec = {"branch": branch, "workspaceRef": {"name": "repo"}, "startTimeoutSeconds": 100_000}
@@ -72,11 +78,11 @@ async def test_every_task_succeeds_once_in_any_weather(weather, leaders, seed):
         storm = await storm_over(world, WEATHERS[weather], seed, leaders)
 
         phases = [task["status"]["phase"] for task in await world.all(TASK)]
-        assert ["Succeeded"] * 8 == phases
-        assert [1] * 8 == list(starts_by_task(world).values())
+        assert ["Succeeded"] * 10 == phases
+        assert [1] * 10 == list(starts_by_task(world).values())
         assert [] == await leftovers(world)
         assert await usage_is_counted(world)
-        assert storm.passes < PASSES_PER_TASK * 8 * leaders
+        assert storm.passes < PASSES_PER_TASK * 10 * leaders
 
 
 @pytest.mark.parametrize("seed", SEEDS)
