@@ -205,8 +205,11 @@ def _phase(pod: Manifest) -> str:
 
 
 def _locks(pod: Manifest) -> set[str]:
-    labels = pod["metadata"]["labels"]
-    return {labels[name] for name in ("kelos.dev/branch-lock", "kelos.dev/workspace-lock") if name in labels}
+    """What only one Task at a time may have: a branch, and the volume of a persistent Workspace."""
+    volumes = pod["spec"].get("volumes") or ()
+    claims = {v["persistentVolumeClaim"]["claimName"] for v in volumes if "persistentVolumeClaim" in v}
+    branch = pod["metadata"]["labels"].get("kelos.dev/branch-lock")
+    return claims | ({branch} if branch else set())
 
 
 def _verdict(job: Manifest, pod: Manifest) -> str:

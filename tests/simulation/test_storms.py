@@ -42,7 +42,7 @@ async def storm_over(world: World, weather: Weather, seed: int, leaders: int = 1
 
 
 async def plant(world: World) -> None:
-    """Two branches with three Tasks each, two of a persistent Workspace that share one of them, and a chain, at once."""
+    """Two branches with three Tasks each, two of a persistent Workspace, and a chain, all at once."""
     await world.create(WORKSPACE, make.workspace_manifest())
     await world.create(SECRET, app_keys.app_secret())
     await world.create(WORKSPACE, make.workspace_manifest("disk", persistent=True, secretRef={"name": "app"}))

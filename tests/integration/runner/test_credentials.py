@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from fakes.git_server import GitServer
+from fakes.git_server import GitServer, git
 from kelos.api.reasons import Reason
 from kelos.runner.execution.fresh_gh import with_fresh_gh
 from kelos.runner.preparation.helper import as_arguments, helper_settings
@@ -68,6 +68,48 @@ def test_the_token_is_read_anew_each_time(host, prepared):
     prepared.give_token("tok-new")
 
     assert "tok-new" == fill(prepared, host.url("team/app"))["password"]
+
+
+@pytest.mark.parametrize("address", ["../part.git", "{url}"])
+def test_submodules_of_the_same_host_are_opened_too(tmp_path, host, pod, address):
+    """By their relative or their whole address; and the agent can push from inside of one."""
+    host.create("team/part")
+    work = tmp_path / "work"
+    git("clone", "--quiet", str(host.bare("team/app")), str(work), cwd=tmp_path)
+    git("submodule", "--quiet", "add", str(host.bare("team/part")), "part", cwd=work)
+    git("config", "--file", ".gitmodules", "submodule.part.url", address.format(url=host.url("team/part")), cwd=work)
+    git("commit", "--quiet", "--all", "-m", "part", cwd=work)
+    git("push", "--quiet", "origin", "main", cwd=work)
+    pod.give_token(host.password)
+
+    ran = pod.prepare(KELOS_REPO=host.url("team/app"), KELOS_SUBMODULES="1")
+
+    assert 0 == ran.exit_code, ran.stderr
+    assert "version 2\n" == (pod.checkout / "part/README.md").read_text()
+    env = {**pod.environment(), "GIT_TERMINAL_PROMPT": "0"}
+    push = ("git", "push", "--quiet", "origin", "HEAD:refs/heads/from-inside")
+    assert 0 == subprocess.run(push, cwd=pod.checkout / "part", env=env, capture_output=True).returncode
+    configurations = [path.read_text() for path in (pod.checkout / ".git").rglob("config")]
+    assert [] == [text for text in configurations if host.password in text]
+
+
+def test_submodules_of_another_host_get_no_token(tmp_path, host, pod):
+    """Whoever may write to .gitmodules would have it."""
+    with GitServer(tmp_path / "elsewhere", password="tok-of-nobody") as elsewhere:
+        elsewhere.create("team/part")
+        work = tmp_path / "work"
+        git("clone", "--quiet", str(host.bare("team/app")), str(work), cwd=tmp_path)
+        git("submodule", "--quiet", "add", str(elsewhere.bare("team/part")), "part", cwd=work)
+        git("config", "--file", ".gitmodules", "submodule.part.url", elsewhere.url("team/part"), cwd=work)
+        git("commit", "--quiet", "--all", "-m", "part", cwd=work)
+        git("push", "--quiet", "origin", "main", cwd=work)
+        pod.give_token(host.password)
+
+        ran = pod.prepare(KELOS_REPO=host.url("team/app"), KELOS_SUBMODULES="1")
+
+        assert (Reason.CLONE_FAILED, []) == (ran.outcome.reason, elsewhere.logins)
+        assert f"Repository '{elsewhere.url('team/part')}' refused the credentials: check" in ran.outcome.message
+        assert "whose token only the Workspace's own host is given" in ran.outcome.message
 
 
 @pytest.mark.parametrize(("host", "variable"), [("", "GH_TOKEN"), ("git.example.com", "GH_ENTERPRISE_TOKEN")])

@@ -13,8 +13,8 @@ from kelos.api.reasons import Reason
 from kelos.runner.failure import Failure
 from kelos.runner.files import remove
 from kelos.runner.git import Result, git
-from kelos.runner.preparation.complaints import complaint
-from kelos.runner.preparation.helper import helper_settings
+from kelos.runner.preparation.complaints import broken_submodule, complaint
+from kelos.runner.preparation.helper import as_arguments, helper_settings
 from kelos.runner.preparation.refs import Choice, Listing, RefKind, choose, read_listing
 from kelos.runner.preparation.request import PrepareRequest
 
@@ -78,12 +78,7 @@ class Checkout:
         for name, url in (("origin", request.repo), *request.remotes):
             known = self._git("config", "--get", f"remote.{name}.url").is_good
             self._must("remote", "set-url" if known else "add", "--", name, url)
-        # Helpers are a list: what an earlier Task left goes first.
-        self._git("config", "--local", "--unset-all", "credential.helper")
-        credentials = helper_settings(request.repo) if request.has_token else [("credential.helper", "")]
-        for name, value in (("user.name", request.user_name), ("user.email", request.user_email), *credentials):
-            how = "--add" if name == "credential.helper" else "--replace-all"
-            self._must("config", "--local", how, name, value)
+        self._write_settings("--local")
 
     def ask_origin(self) -> Listing:
         result = self._git("ls-remote", "--quiet", "--symref", "origin", seconds=FETCH_SECONDS)
@@ -146,10 +141,15 @@ class Checkout:
         """Submodules and large files, when the Workspace asks for them."""
         if self._request.submodules:
             self._forget_submodules()
-            result = self._git(
-                "submodule", "--quiet", "update", "--init", "--recursive", "--depth=1", seconds=FETCH_SECONDS
-            )
-            self._result(result, "fetching submodules")
+            words = ("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
+            result = self._git(*as_arguments(self._credentials()), *words, seconds=FETCH_SECONDS)
+            if not result.is_good:
+                secret = f"{self._request.secret}, whose token only the Workspace's own host is given"
+                repo = broken_submodule(result) or self._request.shown_repo
+                raise complaint(result, repo, "fetching submodules", secret=secret)
+            for head in Path(self._folder, ".git", "modules").rglob("HEAD"):  # none inherits from the checkout
+                if (head.parent / "objects").is_dir():
+                    self._write_settings("--file", os.path.abspath(head.with_name("config")))
         if self._request.lfs:
             if not self._git("lfs", "version").is_good:
                 raise Failure(
@@ -159,6 +159,21 @@ class Checkout:
                 )
             self._must("lfs", "install", "--local", "--skip-repo")
             self._result(self._git("lfs", "pull", seconds=FETCH_SECONDS), "fetching large files")
+
+    def _credentials(self) -> list[tuple[str, str]]:
+        return helper_settings(self._request.repo) if self._request.has_token else [("credential.helper", "")]
+
+    def _write_settings(self, *where: str) -> None:
+        """Identity and credential helper into one of git's configurations."""
+        request = self._request
+        # Helpers are a list: what an earlier Task left goes first.
+        self._git("config", *where, "--unset-all", "credential.helper")
+        for name, value in (
+            *(("user.name", request.user_name), ("user.email", request.user_email)),
+            *self._credentials(),
+        ):
+            how = "--add" if name == "credential.helper" else "--replace-all"
+            self._must("config", *where, how, name, value)
 
     def _forget_replacements(self) -> None:
         """Objects in place of others would make the checkout look like what origin never had."""

@@ -12,6 +12,7 @@ _REFUSED = re.compile(
     r"(?i)authentication failed|could not read (?:username|password)|terminal prompts disabled|invalid credentials"
     r"|requested url returned error: (?:401|403)|permission denied \(|host key verification failed"
 )
+_SUBMODULE = re.compile(r"clone of '([^'\n]+)' into submodule")
 _NO_KEY = re.compile(r"(?i)permission denied \(|host key verification failed|cannot run ssh|unable to fork")
 _MISSING = re.compile(r"(?i)repository .*not found|requested url returned error: 404|does not appear to be a git repo")
 _UNREACHABLE = re.compile(
@@ -34,6 +35,12 @@ def complaint(result: Result, repo: str, doing: str, *, secret: str) -> Failure:
     else:
         words = f"'{repo}': {doing} failed: {_last(said)}"
     return Failure(Reason.CLONE_FAILED, f"Repository {words}")
+
+
+def broken_submodule(result: Result) -> str:
+    """The address of the submodule that git could not clone; empty when it was none."""
+    found = _SUBMODULE.search(result.err)
+    return without_user_info(found[1]) if found else ""
 
 
 def _last(said: str) -> str:
