@@ -49,13 +49,18 @@ class Repository:
     @property
     def api_url(self) -> str:
         """The root of the host's GitHub REST API."""
-        if self.web_host == "github.com" or self.web_host.endswith(".ghe.com"):
+        if is_of_github(self.web_host):
             return f"https://api.{self.web_host}"
         return f"{'http' if self.scheme == 'http' else 'https'}://{self.web_host}/api/v3"
 
     @property
     def is_on_github_com(self) -> bool:
         return self.host == "github.com"
+
+
+def is_of_github(host: str) -> bool:
+    """Whether GitHub runs it: such hosts take `gh`'s GH_TOKEN, all others its GH_ENTERPRISE_TOKEN."""
+    return host == "github.com" or host.endswith(".ghe.com")
 
 
 def parse_repository(url: str) -> Repository:

@@ -7,7 +7,7 @@ import json
 from kelos.agents.registry import find_agent
 from kelos.api import names
 from kelos.api.kinds import Manifest
-from kelos.api.repository import parse_repository
+from kelos.api.repository import is_of_github, parse_repository
 from kelos.api.task import Task
 from kelos.api.workspace import Workspace
 from kelos.pods.inputs import Inputs
@@ -113,7 +113,7 @@ def _workspace(request: JobRequest) -> list[Manifest]:
     }
     found = _literals(values)
     if request.git_secret:
-        gh_token = names.ENV_GH_TOKEN if repository.is_on_github_com else names.ENV_GH_ENTERPRISE_TOKEN
+        gh_token = names.ENV_GH_TOKEN if is_of_github(repository.web_host) else names.ENV_GH_ENTERPRISE_TOKEN
         found += [
             _from_secret(names.ENV_GITHUB_TOKEN, request.git_secret, names.KEY_GITHUB_TOKEN),
             _from_secret(gh_token, request.git_secret, names.KEY_GITHUB_TOKEN),

@@ -112,7 +112,9 @@ def test_submodules_of_another_host_get_no_token(tmp_path, host, pod):
         assert "whose token only the Workspace's own host is given" in ran.outcome.message
 
 
-@pytest.mark.parametrize(("host", "variable"), [("", "GH_TOKEN"), ("git.example.com", "GH_ENTERPRISE_TOKEN")])
+@pytest.mark.parametrize(
+    ("host", "variable"), [("", "GH_TOKEN"), ("acme.ghe.com", "GH_TOKEN"), ("git.example.com", "GH_ENTERPRISE_TOKEN")]
+)
 def test_gh_has_the_token_of_the_moment(pod, host, variable):
     """It knows the environment only, and that is as old as the container."""
     pod.give_program("gh", "import os, sys\nprint(os.environ.get(sys.argv[1]), *sys.argv[2:])")

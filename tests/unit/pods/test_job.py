@@ -158,8 +158,14 @@ class TestWorkspace:
         env = env_of(agent_of(build(self.task(), workspace=workspace)))
 
         assert host == env["GH_HOST"]
-        assert "GH_ENTERPRISE_TOKEN" in env
-        assert "GH_TOKEN" not in env
+        assert ("GH_ENTERPRISE_TOKEN" in env, "GH_TOKEN" in env) == (True, False)
+
+    def test_a_host_that_github_runs_takes_the_plain_token(self):
+        """That is the variable `gh` reads for it."""
+        workspace = make.workspace(repo="https://acme.ghe.com/a/b", secretRef={"name": "git"})
+        env = env_of(agent_of(build(self.task(), workspace=workspace)))
+
+        assert ("acme.ghe.com", True, False) == (env["GH_HOST"], "GH_TOKEN" in env, "GH_ENTERPRISE_TOKEN" in env)
 
     def test_workspace_files_are_mounted_not_written_into_the_pod(self):
         workspace = make.workspace(files=[{"path": "a/b.md", "content": "hello"}])

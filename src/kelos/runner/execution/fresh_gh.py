@@ -13,7 +13,7 @@ from kelos.api import names
 SCRIPT = """#!/bin/sh
 if token=$(cat "${token_file}" 2>/dev/null) && test -n "$token"; then
     case "${{{gh_host}:-github.com}}" in
-        github.com) {token}=$token; export {token} ;;
+        github.com|*.ghe.com) {token}=$token; export {token} ;;
         *) {enterprise}=$token; export {enterprise} ;;
     esac
 fi

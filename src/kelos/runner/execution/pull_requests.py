@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kelos.api import names
-from kelos.api.repository import parse_repository
+from kelos.api.repository import is_of_github, parse_repository
 from kelos.errors import UserError
 from kelos.outputs import values
 from kelos.runner.git import run
@@ -70,8 +70,8 @@ def _fresh_token(env: Mapping[str, str]) -> dict[str, str]:
             token = stream.read().strip()
     except (OSError, ValueError):
         return {}
-    is_enterprise = env.get(names.ENV_GH_HOST, "github.com") != "github.com"
-    return {names.ENV_GH_ENTERPRISE_TOKEN if is_enterprise else names.ENV_GH_TOKEN: token} if token else {}
+    is_plain = is_of_github(env.get(names.ENV_GH_HOST) or "github.com")
+    return {names.ENV_GH_TOKEN if is_plain else names.ENV_GH_ENTERPRISE_TOKEN: token} if token else {}
 
 
 def _repository(entry: dict[str, object]) -> str:
