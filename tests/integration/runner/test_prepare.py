@@ -382,6 +382,17 @@ class TestPersistent:
         assert ("main", "") == (branch(pod), self.pristine(pod))
         assert (how in ("link", "file", "git is a link")) == elsewhere.exists()
 
+    @pytest.mark.parametrize(("persistent", "is_told"), [(True, True), (False, False)])
+    def test_a_broken_checkout_says_how_to_begin_anew(self, open_host, pod, persistent, is_told):
+        """A full disk leaves what git cannot mend; commits that were not pushed are not ours to drop."""
+        self.prepare(open_host, pod)
+        (pod.checkout / ".git/refs/heads/main").write_text("0123456789012345678901234567890123456789\n")
+        env = {"KELOS_TIDY_DIR": str(pod.root / "workspace")} if persistent else {}
+
+        message = pod.prepare(KELOS_REPO=open_host.url("team/app"), **env).outcome.message
+
+        assert is_told == ("delete the PersistentVolumeClaim of the Workspace" in message), message
+
     def test_changes_that_were_hidden_from_git_go(self, open_host, pod):
         """The index of an earlier agent may say that a file never changes."""
         self.prepare(open_host, pod)

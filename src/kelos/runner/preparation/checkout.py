@@ -217,7 +217,8 @@ class Checkout:
 
     def _result(self, result: Result, doing: str) -> None:
         if not result.is_good:
-            raise complaint(result, self._request.shown_repo, doing, secret=self._request.secret)
+            request = self._request
+            raise complaint(result, request.shown_repo, doing, secret=request.secret, remedy=request.remedy)
 
     def _git(self, *arguments: str, seconds: float = LOCAL_SECONDS, text: str = "") -> Result:
         return git(*STALLED, *arguments, cwd=os.path.abspath(self._folder), seconds=seconds, text=text)

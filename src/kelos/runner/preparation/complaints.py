@@ -21,8 +21,11 @@ _UNREACHABLE = re.compile(
 )
 
 
-def complaint(result: Result, repo: str, doing: str, *, secret: str) -> Failure:
-    """A sentence that names the repository and what to do; `secret` is the one that its credentials come from."""
+def complaint(result: Result, repo: str, doing: str, *, secret: str, remedy: str = "") -> Failure:
+    """A sentence that names the repository and what to do; `secret` is the one that its credentials come from.
+
+    `remedy` is what may help when git's own words are all there is.
+    """
     said = result.err
     if not repo.startswith("http") and _NO_KEY.search(said):
         words = f"'{repo}' wants an SSH key, and Tasks have none: use its https address and a token in a Secret"
@@ -33,7 +36,7 @@ def complaint(result: Result, repo: str, doing: str, *, secret: str) -> Failure:
     elif _UNREACHABLE.search(said) or result.code == TIMED_OUT:
         words = f"'{repo}' cannot be reached ({_last(said)}): check the Workspace's repo and the network"
     else:
-        words = f"'{repo}': {doing} failed: {_last(said)}"
+        words = f"'{repo}': {doing} failed: {_last(said)}{f'. {remedy}' if remedy else ''}"
     return Failure(Reason.CLONE_FAILED, f"Repository {words}")
 
 

@@ -56,6 +56,12 @@ class PrepareRequest:
     skills: tuple[SkillSource, ...]
 
     @property
+    def remedy(self) -> str:
+        """What helps a checkout that an earlier Task left broken."""
+        stays = "If this stays, delete the PersistentVolumeClaim of the Workspace: the next Task clones anew"
+        return stays if self.tidy_dir else ""
+
+    @property
     def shown_repo(self) -> str:
         """The repository as messages name it."""
         return without_user_info(self.repo)
