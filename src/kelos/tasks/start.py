@@ -70,7 +70,7 @@ def plan_taken(view: TaskView, kind: Kind, name: str) -> Plan:
 
 def plan_no_token(view: TaskView, why: TokenUnavailable) -> Plan:
     """Hold the Task until GitHub gives a token."""
-    return _hold(view, unavailable(why))
+    return _hold(view, unavailable(view, why))
 
 
 def _refuse(view: TaskView, reason: Reason, message: str) -> Plan:

@@ -92,11 +92,17 @@ CASES = {
         spec=with_workspace("secret-keyless"),
         waited=True,
     ),
-    "app-key-only": Case(
+    "app-key-broken": Case(
         reason=Reason.TOKEN_UNAVAILABLE,
-        words=("Secret 'app' (git token of Workspace 'secret-app')", "not supported yet", "GITHUB_TOKEN"),
+        words=("Workspace 'secret-app': Secret 'app' gives no GitHub token", "its key 'privateKey' is no private key"),
         spec=with_workspace("secret-app"),
-        event="DependencyFailed",
+        waited=True,
+    ),
+    "app-key-missing": Case(
+        reason=Reason.SECRET_MISSING,
+        words=("Secret 'half-app' (git token of Workspace 'secret-half-app')", "has no key 'privateKey'; add it"),
+        spec=with_workspace("secret-half-app"),
+        waited=True,
     ),
     "server-down": Case(
         reason=Reason.CLONE_FAILED,
@@ -261,11 +267,13 @@ def fill(plane: Plane) -> None:
     vault = plane.locked.url("vault")
     plane.secret("keyless", OTHER="x")
     plane.secret("app", appID="1", installationID="2", privateKey="3")
+    plane.secret("half-app", appID="1", installationID="2")
     plane.secret("wrong-token", GITHUB_TOKEN=WRONG_TOKEN)
     plane.secret("codex-key", CODEX_API_KEY=GIT_TOKEN)
     plane.workspace("secret-lost", secretRef={"name": "lost"})
     plane.workspace("secret-keyless", secretRef={"name": "keyless"})
     plane.workspace("secret-app", secretRef={"name": "app"})
+    plane.workspace("secret-half-app", secretRef={"name": "half-app"})
     plane.workspace("down", repo="http://127.0.0.1:9/shop.git")
     plane.workspace("unknown-host", repo="http://no-such-host.invalid/shop.git")
     plane.workspace("nothing", repo=plane.repositories.url("nothing"))

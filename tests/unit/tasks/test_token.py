@@ -178,7 +178,7 @@ class TestNoToken:
         decided = plan_no_token(starting(), TokenUnavailable("GitHub is away", retry_in_seconds=7.0))
 
         status = status_of(decided)
-        assert ("Waiting", "TokenUnavailable", "GitHub is away") == (
+        assert ("Waiting", "TokenUnavailable", "Workspace 'repo': GitHub is away") == (
             status["phase"],
             status["reason"],
             status["message"],
@@ -195,7 +195,7 @@ class TestNoToken:
         )
 
         assert 5.0 == nearly.again_in_seconds
-        assert ("Failed", "GitHub is away (gave up after 600 seconds)") == (
+        assert ("Failed", "Workspace 'repo': GitHub is away (gave up after 600 seconds)") == (
             status_of(over)["phase"],
             status_of(over)["message"],
         )

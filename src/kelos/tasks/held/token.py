@@ -105,10 +105,14 @@ def plan_renewal_failed(view: TaskView, decided: Plan, why: TokenUnavailable) ->
     return _look(Plan(steps=(told,), again_in_seconds=decided.again_in_seconds), why.retry_in_seconds)
 
 
-def unavailable(why: TokenUnavailable) -> Blocker:
+def unavailable(view: TaskView, why: TokenUnavailable) -> Blocker:
     """What keeps a Task from starting that got no token."""
+    name = view.task.spec.effective.workspace_name
     return Blocker(
-        reason=Reason.TOKEN_UNAVAILABLE, message=str(why), is_transient=True, again_in_seconds=why.retry_in_seconds
+        reason=Reason.TOKEN_UNAVAILABLE,
+        message=f"Workspace '{name}': {why}",
+        is_transient=True,
+        again_in_seconds=why.retry_in_seconds,
     )
 
 
