@@ -132,6 +132,23 @@ async def test_a_github_that_stays_away_does_not_end_a_running_task():
         assert 20 < len(world.github.asked) - asked < 120
 
 
+async def test_an_apps_secret_that_is_gone_is_told_and_used_again_when_it_is_back():
+    """The running agent keeps what it has meanwhile."""
+    async with World() as world:
+        process = await agent_at_work(world)
+        await world.cluster.delete(SECRET, make.NAMESPACE, "app")
+        await looked(world, process, 52 * 60.0)
+        told = [e["message"] for e in await world.all(EVENT) if e["reason"] == "GitHubTokenRefreshFailed"]
+        await world.create(SECRET, app_keys.app_secret())
+
+        await looked(world, process, 60.0)
+
+        assert ["Secret 'app' with the GitHub App's key does not exist; create it"] == [
+            message.partition(": ")[2] for message in told
+        ]
+        assert ("Running", 2) == ((await world.task())["status"]["phase"], len(world.github.minted))
+
+
 async def test_a_task_without_a_token_waits_wakes_and_runs():
     async with World() as world:
         await world.create(SECRET, app_keys.app_secret(privateKey="broken"))
