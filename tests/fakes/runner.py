@@ -84,6 +84,7 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)
     matrix: str = "null"
     check_run_id: str = "77"
+    token: str = "ghs_of-this-job"
     running: subprocess.Popen[str] | None = None  # the step that runs now
 
     def __post_init__(self) -> None:
@@ -95,8 +96,11 @@ class Job:
         action = yaml.safe_load((ROOT / "action.yml").read_text())
         known = action["inputs"]
         assert not set(with_) - set(known), f"Unexpected inputs {set(with_) - set(known)}"
-        inputs = {name: str(with_.get(name, one.get("default", ""))) for name, one in known.items()}
         result = Result(code=0, log="", outputs={}, summary="")
+        inputs = {
+            name: str(with_[name]) if name in with_ else self._evaluate(one.get("default", ""), {}, result)
+            for name, one in known.items()
+        }
         for step in action["runs"]["steps"]:
             if not self._is_due(step, inputs, result):
                 continue
@@ -139,6 +143,8 @@ class Job:
                 "GITHUB_RUN_ATTEMPT": "1",
                 "GITHUB_JOB": "fix",
                 "GITHUB_ACTION": "__self",
+                "GITHUB_ACTOR": "octocat",
+                "GITHUB_EVENT_NAME": "push",
                 "RUNNER_TEMP": str(self.folder / "temp"),
                 "GITHUB_OUTPUT": str(paths["output"]),
                 "GITHUB_STEP_SUMMARY": str(paths["summary"]),
@@ -195,7 +201,7 @@ class Job:
             return inputs[match[1]]
         if match := re.fullmatch(r"steps\.([\w-]+)\.outputs\.([\w-]+)", term):
             return result.steps.get(match[1], {}).get(match[2], "")
-        known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id}
+        known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id, "github.token": self.token}
         assert term in known, f"The runner does not know {term}"
         return known[term]
 

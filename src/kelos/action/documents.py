@@ -1,15 +1,46 @@
-"""Reads documents people wrote: JSON with the standard library, YAML with PyYAML, the only place that imports it."""
+"""Reads what people wrote: files of the checkout, JSON, and YAML with PyYAML, which only this module imports."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+from kelos.api.checks import excerpt
 from kelos.errors import UserError
 
 Document = dict[str, Any]
+FILE_LIMIT_BYTES = 2 * 1024 * 1024
 NODE_LIMIT = 200_000
 """Far more than a Task holds; a few lines of YAML aliases can stand for billions."""
+
+
+def read_file(given: str, what: str, folder: Path) -> str:
+    """The text of a file of the checkout. Links out of it or to its token are refused: it may be a stranger's."""
+    root = folder.resolve()
+    path = (root / given).resolve()
+    if root != path and root not in path.parents:
+        raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: put it into the repository")
+    if any(part.lower() == ".git" for part in path.relative_to(root).parts):
+        raise UserError(
+            f"The {what} '{excerpt(given)}' leads into git's own folder, which holds the checkout's token: "
+            "put it elsewhere in the repository"
+        )
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_LIMIT_BYTES + 1)
+        if len(data) > FILE_LIMIT_BYTES:
+            raise UserError(f"The {what} '{excerpt(given)}' is larger than {FILE_LIMIT_BYTES} bytes: make it smaller")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(
+            f"The {what} '{excerpt(given)}' cannot be read ({error.strerror}): "
+            "check the path and that the repository is checked out"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"The {what} '{excerpt(given)}' is not UTF-8 at byte {error.start}: save it as UTF-8"
+        ) from error
 
 
 def read_documents(text: str, what: str) -> tuple[Document, ...]:

@@ -14,8 +14,8 @@ from kelos.errors import UserError
 
 PREFIX = "KELOS_INPUT_"
 DEFAULT_TIMEOUT_SECONDS = 3600
+PERMISSIONS = ("none", "read", "triage", "write", "maintain", "admin")
 LEASE_LIMIT_SECONDS = 24 * 3600  # the controller takes no longer one for a promise
-FILE_LIMIT_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ class ActionInputs:
 
     prompt: str = ""
     prompt_file: str = ""
+    context: str = ""
+    context_file: str = ""
     task_file: str = ""
     type: str = ""
     model: str = ""
@@ -38,6 +40,9 @@ class ActionInputs:
     namespace: str = ""
     kubeconfig: str = field(default="", repr=False)
     kube_context: str = ""
+    server: str = ""
+    ca: str = ""
+    oidc_audience: str = ""
     name: str = ""
     mode: str = "cluster"
     wait: bool = True
@@ -47,6 +52,13 @@ class ActionInputs:
     on_timeout: str = "cancel"
     on_cancel: str = "cancel"
     lease: int = 180
+    api_outage_timeout: int = 600
+    poll_interval: int = 5
+    required_permission: str = "write"
+    allowed_bots: tuple[str, ...] = ()
+    on_untrusted: str = "skip"
+    allow_pull_request_target: bool = False
+    github_token: str = field(default="", repr=False)
     on_rerun: str = "new"
     on_failure: str = "fail"
     ttl: int | None = None
@@ -108,7 +120,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         text = env.get(env_name(kebab), "")
         if text.strip():
             parse = _PARSERS.get(kebab)
-            said[one.name] = parse(text, kebab) if parse else (text if kebab == "prompt" else text.strip())
+            said[one.name] = parse(text, kebab) if parse else (text if kebab in _TEXTS else text.strip())
     inputs = ActionInputs(**said)
     _check_together(inputs)
     return inputs
@@ -134,34 +146,6 @@ def read_workflow(env: Mapping[str, str], *, run_id: str) -> Workflow:
     )
 
 
-def read_file(given: str, what: str, folder: Path) -> str:
-    """The text of a file of the checkout. Links out of it or to its token are refused: it may be a stranger's."""
-    root = folder.resolve()
-    path = (root / given).resolve()
-    if root != path and root not in path.parents:
-        raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: put it into the repository")
-    if any(part.lower() == ".git" for part in path.relative_to(root).parts):
-        raise UserError(
-            f"The {what} '{excerpt(given)}' leads into git's own folder, which holds the checkout's token: "
-            "put it elsewhere in the repository"
-        )
-    try:
-        with path.open("rb") as file:
-            data = file.read(FILE_LIMIT_BYTES + 1)
-        if len(data) > FILE_LIMIT_BYTES:
-            raise UserError(f"The {what} '{excerpt(given)}' is larger than {FILE_LIMIT_BYTES} bytes: make it smaller")
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(
-            f"The {what} '{excerpt(given)}' cannot be read ({error.strerror}): "
-            "check the path and that the repository is checked out"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"The {what} '{excerpt(given)}' is not UTF-8 at byte {error.start}: save it as UTF-8"
-        ) from error
-
-
 def _check_together(inputs: ActionInputs) -> None:
     if inputs.prompt and inputs.prompt_file:
         raise UserError("The inputs `prompt` and `prompt-file` are both set: leave out one of them")
@@ -169,10 +153,16 @@ def _check_together(inputs: ActionInputs) -> None:
         raise UserError("There is nothing to do: set one of the inputs `prompt`, `prompt-file` and `task-file`")
     if inputs.lease and not 30 <= inputs.lease <= LEASE_LIMIT_SECONDS:
         raise UserError(f"The input `lease` is {inputs.lease}s: it must be 0 for none, or between 30s and 24h")
-    if inputs.mode == "local" and (inputs.kubeconfig or inputs.kube_context):
+    if inputs.poll_interval < 1:
+        raise UserError("The input `poll-interval` is 0s: it must be at least 1s")
+    if inputs.mode == "local" and (inputs.kubeconfig or inputs.kube_context or inputs.server):
         raise UserError(
-            "The input `mode` is local, which has its own server: leave out `kubeconfig` and `kube-context`"
+            "The input `mode` is local, which has its own server: leave out `kubeconfig`, `kube-context` and `server`"
         )
+    if inputs.server and (inputs.kubeconfig or inputs.kube_context):
+        raise UserError("The inputs `server` and `kubeconfig` are both set: leave out one of them")
+    if (inputs.ca or inputs.oidc_audience) and not inputs.server:
+        raise UserError("The inputs `ca` and `oidc-audience` belong to `server`, which is empty: set it")
     if inputs.mode == "local" and not inputs.wait:
         raise UserError("The input `wait` is false in mode local, where the Task ends with the step: leave it out")
 
@@ -197,14 +187,30 @@ def _names(text: str, name: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"[,\s]+", text) if part)
 
 
+def _bots(text: str, name: str) -> tuple[str, ...]:
+    """Names as GitHub shows them, with or without `[bot]`; a wildcard would let in every stranger's app."""
+    names = _names(text, name)
+    for bot in names:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?", bot):
+            raise UserError(
+                f"The input `{name}` holds '{excerpt(bot)}': write the names of bots, such as renovate[bot]"
+            )
+    return names
+
+
 def _duration(text: str, name: str) -> int:
     return duration_seconds(text, f"The input `{name}`")
 
 
+_TEXTS = ("prompt", "context")  # every character of these counts
 _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "agent-config": _names,
     "depends-on": _names,
     "require-results": _names,
+    "allowed-bots": _bots,
+    "required-permission": _choice(*PERMISSIONS),
+    "on-untrusted": _choice("skip", "fail"),
+    "allow-pull-request-target": _flag,
     "mode": _choice("cluster", "local"),
     "on-timeout": _choice("cancel", "detach"),
     "on-cancel": _choice("cancel", "detach", "delete"),
@@ -218,5 +224,7 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "start-timeout": _duration,
     "wait-timeout": _duration,
     "lease": _duration,
+    "api-outage-timeout": _duration,
+    "poll-interval": _duration,
     "ttl": _duration,
 }

@@ -17,16 +17,19 @@ from pathlib import Path
 from kelos.action import cancel, local, submit
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
-from kelos.action.api.kubeconfig import Target, find_target, parse
+from kelos.action.api.identity import identity_target
+from kelos.action.api.kubeconfig import find_target, parse
+from kelos.action.api.target import Target
 from kelos.action.conclusion import Conclusion, Ending, client_ending, never_submitted
-from kelos.action.documents import read_documents
-from kelos.action.inputs import ActionInputs, Workflow, env_name, read_file, read_inputs, read_workflow
+from kelos.action.documents import read_documents, read_file
+from kelos.action.inputs import ActionInputs, Workflow, env_name, read_inputs, read_workflow
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show
 from kelos.action.outputs import EARLY, Facts, outputs_of, results_of, write_outputs
 from kelos.action.step import Step, Surroundings
 from kelos.action.summary import summary_of, write_summary
+from kelos.action.trust import gate
 from kelos.agents.registry import reader_for
 from kelos.api.checks import check_namespace, check_prompt
 from kelos.api.kinds import TASK, Manifest
@@ -102,7 +105,9 @@ def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
         exit_code = ending.exit_code
         if ending.conclusion is Conclusion.SUCCESS:
             console.say("Conclusion: success")  # the Task's own last words stand just above
-        elif ending.conclusion in (Conclusion.DETACHED, Conclusion.SKIPPED):
+        elif ending.conclusion is Conclusion.SKIPPED:
+            console.notice(f"Skipped: {ending.message}")
+        elif ending.conclusion is Conclusion.DETACHED:
             console.say(f"Conclusion: {ending.conclusion.value}: {ending.message}")
         elif doors.forgives and exit_code == 1:
             console.warn(f"{ending.message} ({ending.reason}; the step passes, as `on-failure: warn` asks)")
@@ -119,8 +124,7 @@ def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
     if handle is None or handle.is_over or handle.on_cancel == "detach" or env.get(env_name("mode")) == "local":
         return 0
     try:
-        given, context = env.get(env_name("kubeconfig"), ""), env.get(env_name("kube-context"), "")
-        api = _open(find_target(given.strip(), context.strip(), env, Path.home()), console)
+        api = _open(_target(env), console)
         is_ended = cancel.reap(api, handle, clock=time.monotonic, sleep=time.sleep)
     except KelosError:
         is_ended = False
@@ -148,6 +152,8 @@ def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
 def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: ExitStack) -> Ending:
     doors.server_url, doors.summary = workflow.server_url, inputs.summary
     doors.forgives = inputs.on_failure == "warn"
+    if (refused := gate.refusal(inputs, doors.env, time.sleep)) is not None:
+        return refused
     is_local = inputs.mode == "local"
     text = read_file(inputs.task_file, "task-file", workflow.folder) if inputs.task_file else ""
     documents = read_documents(text, f"The task-file '{inputs.task_file}'") if text else ()
@@ -161,7 +167,7 @@ def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: Exit
         plane = local.LocalPlane(_python(doors.env), doors.env, doors.folder / "plane.log")
         target = parse(stack.enter_context(plane), folder=doors.folder)
     else:
-        target = find_target(inputs.kubeconfig, inputs.kube_context, doors.env, Path.home())
+        target = _target(doors.env)
     api = _open(target, doors.console)
     from_file = str(((base or {}).get("metadata") or {}).get("namespace") or "")
     doors.namespace = check_namespace(inputs.namespace or from_file or target.namespace)
@@ -202,7 +208,21 @@ def _check(inputs: ActionInputs, workflow: Workflow, prompt: str, base: Manifest
     submit.build_manifest(inputs, workflow, prompt=prompt, base=base, namespace=inputs.namespace or "default")
 
 
+def _target(env: Mapping[str, str]) -> Target:
+    """The cluster that the inputs name, in the step and in the reaper alike."""
+    names = ("server", "ca", "oidc-audience", "kubeconfig", "kube-context")
+    server, authority, audience, kubeconfig, context = (env.get(env_name(name), "").strip() for name in names)
+    if server:
+        return identity_target(server, authority, audience, env)
+    return find_target(kubeconfig, context, env, Path.home())
+
+
 def _open(target: Target, console: Console) -> Api:
+    if target.insecure:
+        console.warn(
+            f"The kubeconfig trusts whoever answers as {target.server}, for `insecure-skip-tls-verify` is set: "
+            "put the cluster's certificate-authority-data in its place"
+        )
     credentials = Credentials(target)
     for secret in credentials.secrets():
         console.mask(secret)

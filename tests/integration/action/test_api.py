@@ -11,8 +11,9 @@ import pytest
 from fakes.kubernetes import FakeKubernetes, fake_kubernetes
 from kelos.action.api.client import Api
 from kelos.action.api.connection import connect
-from kelos.action.api.credentials import Credentials, Signature
-from kelos.action.api.kubeconfig import Target, parse
+from kelos.action.api.credentials import Credentials
+from kelos.action.api.kubeconfig import parse
+from kelos.action.api.target import Signature, Target
 from kelos.api.kinds import TASK
 from kelos.errors import Unauthorized, Unavailable, UserError
 from realcluster.pki import Pki, create_pki

@@ -97,6 +97,7 @@ class Doors:
         return {
             **self.environment(),
             "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "push",
             "GITHUB_REPOSITORY": "acme/shop",
             "GITHUB_RUN_ID": "7",
             "GITHUB_WORKSPACE": str(self.folder),

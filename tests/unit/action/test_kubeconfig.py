@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from kelos.action.api.credentials import Credentials
-from kelos.action.api.kubeconfig import Target, find_target, parse
+from kelos.action.api.kubeconfig import find_target, parse
+from kelos.action.api.target import Target
 from kelos.action.documents import read_document, read_documents
 from kelos.errors import Unauthorized, UserError
 
@@ -91,9 +92,32 @@ def test_files_are_found_beside_the_kubeconfig(tmp_path: Path):
         (config({"server": "k8s.example"}), "cluster 'c' has no address: set `server` to an https:// URL"),
         (config({"certificate-authority-data": "%%%"}), "`certificate-authority-data` is not base64"),
         (config({"certificate-authority": "/none"}), "file '/none' cannot be read: embed it"),
-        (config({"proxy-url": "http://p"}), "has a `proxy-url`, which is not supported"),
+        (config({"proxy-url": "ftp://me:s3cr3t@p"}), "`proxy-url` is no address of a proxy: write it like http://"),
+        (config({"proxy-url": "http://me:s3cr3t@p:x"}), "`proxy-url` is no address of a proxy"),
+        (
+            config({"certificate-authority-data": "eA==", "insecure-skip-tls-verify": True}),
+            "has a certificate-authority and `insecure-skip-tls-verify`: remove the latter",
+        ),
         (config(user={"auth-provider": {"name": "gcp"}}), "uses `auth-provider`, which Kubernetes removed"),
-        (config(user={"exec": {"command": "x"}}), "`exec` needs a command and an apiVersion"),
+        (config(user={"exec": {"command": "x"}}), "`exec` has the apiVersion empty: update the plugin to client."),
+        (config(user={"exec": {"apiVersion": "v1"}}), "`exec` names no command"),
+        (config(user={"exec": "login"}), "`exec` names no command"),
+        (
+            config(user={"exec": {"command": "x", "apiVersion": "client.authentication.k8s.io/v1alpha1"}}),
+            "has the apiVersion client.authentication.k8s.io/v1alpha1: update the plugin",
+        ),
+        (
+            config(
+                user={
+                    "exec": {
+                        "command": "x",
+                        "apiVersion": "client.authentication.k8s.io/v1",
+                        "interactiveMode": "Always",
+                    }
+                }
+            ),
+            "exec plugin 'x' needs a terminal: use one that runs without",
+        ),
     ],
 )
 def test_a_wrong_kubeconfig_is_explained(document, sentence):
@@ -102,6 +126,7 @@ def test_a_wrong_kubeconfig_is_explained(document, sentence):
         parse(document, folder=Path())
 
     assert sentence in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +260,22 @@ def test_an_expiry_may_be_written_in_any_way(tmp_path: Path, expiry):
     ("body", "error", "sentence"),
     [
         ("echo 'no session' >&2; exit 3", Unauthorized, "failed with code 3: no session"),
-        ("echo hello", Unauthorized, "printed no ExecCredential with a status"),
-        ("echo '{\"status\": {}}'", Unauthorized, "printed no ExecCredential with a status"),
+        ("echo hello", Unauthorized, "printed no ExecCredential with a token, or certificate and key: update it"),
+        (
+            'echo \'{"status": {"clientCertificateData": "x"}}\'',
+            Unauthorized,
+            "printed no ExecCredential with a token, or certificate and key: update it",
+        ),
+        (
+            'echo \'{"apiVersion": "client.authentication.k8s.io/v1beta1", "status": {"token": "x"}}\'',
+            Unauthorized,
+            "answered in client.authentication.k8s.io/v1beta1, and the kubeconfig asks for",
+        ),
+        (
+            "echo '{\"status\": {}}'",
+            Unauthorized,
+            "printed no ExecCredential with a token, or certificate and key: update it",
+        ),
     ],
 )
 def test_a_plugin_that_fails_says_why(tmp_path: Path, body, error, sentence):

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kelos.action.api.connection import connect
-from kelos.action.api.credentials import Credentials, Signature
-from kelos.action.api.kubeconfig import Target
+from kelos.action.api.credentials import Credentials
+from kelos.action.api.target import Signature, Target
+from kelos.api.checks import excerpt
 from kelos.api.kinds import Kind, Manifest
 from kelos.errors import Unauthorized, Unavailable, UserError, cluster_error
 
@@ -99,7 +100,7 @@ class Api:
                 signature = self.credentials.signature()
                 connection, response = self._send(method, address, payload, content_type, timeout, signature)
             if response.status >= 300:
-                raise _refusal(response, method, path)
+                raise _refusal(response, method, path, self.target)
             yield response
         finally:
             connection.close()
@@ -127,11 +128,11 @@ class Api:
             connection.close()
             raise UserError(
                 f"The certificate of {self.target.server} is not trusted ({error.verify_message}): "
-                "check the kubeconfig's certificate-authority"
+                f"check {self.target.trust_setting[0].lower()}{self.target.trust_setting[1:]}"
             ) from error
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            why = getattr(error, "strerror", None) or type(error).__name__
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Unavailable(f"{self.target.server} did not answer: {why}", status=0) from error
 
 
@@ -147,7 +148,7 @@ def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
         yield line
 
 
-def _refusal(response: http.client.HTTPResponse, method: str, path: str) -> Exception:
+def _refusal(response: http.client.HTTPResponse, method: str, path: str, target: Target) -> Exception:
     status: dict[str, Any] = {}
     try:
         text = response.read(64 * 1024)
@@ -166,10 +167,15 @@ def _refusal(response: http.client.HTTPResponse, method: str, path: str) -> Exce
         retry_after_seconds=_retry_after(response),
     )
     if isinstance(error, Unauthorized):
-        return Unauthorized(
-            "The cluster does not know who is calling: the kubeconfig's credentials are wrong or expired"
-        )
+        return Unauthorized(f"The cluster does not know who is calling: {_remedy(target)}")
     return error
+
+
+def _remedy(target: Target) -> str:
+    if target.identity is None:
+        return "the kubeconfig's credentials are wrong or expired"
+    audience = excerpt(target.identity.audience)
+    return f"check issuer, audience '{audience}' and claims in the API server's authentication configuration"
 
 
 def _retry_after(response: http.client.HTTPResponse) -> float | None:

@@ -1,4 +1,4 @@
-"""Opens one HTTP connection to the API server, trusting and signing as the kubeconfig says."""
+"""Opens one HTTP connection, trusting and signing as the kubeconfig says."""
 
 from __future__ import annotations
 
@@ -8,11 +8,51 @@ import ssl
 import tempfile
 from urllib.parse import urlsplit
 
-from kelos.action.api.credentials import Signature
-from kelos.action.api.kubeconfig import Target
+from kelos.action.api.proxy import Proxy, open_socket
+from kelos.action.api.target import Signature, Target
 from kelos.errors import UserError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class PlainConnection(http.client.HTTPConnection):
+    """HTTP, through a proxy where there is one."""
+
+    def __init__(self, host: str, port: int, *, timeout: float, proxy: Proxy | None) -> None:
+        super().__init__(host, port, timeout=timeout)
+        self._route = (host, port, proxy, timeout)
+
+    def connect(self) -> None:
+        self.sock = open_socket(*self._route)
+
+
+class TlsConnection(PlainConnection):
+    """HTTPS. The server's certificate is checked against `server_name`, which need not be the host."""
+
+    default_port = 443
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float,
+        proxy: Proxy | None,
+        context: ssl.SSLContext,
+        server_name: str,
+    ) -> None:
+        super().__init__(host, port, timeout=timeout, proxy=proxy)
+        self._trust = context
+        self._server_name = server_name
+
+    def connect(self) -> None:
+        super().connect()
+        plain = self.sock
+        try:
+            self.sock = self._trust.wrap_socket(plain, server_hostname=self._server_name)
+        except BaseException:
+            plain.close()
+            raise
 
 
 def connect(target: Target, signature: Signature, timeout: float) -> http.client.HTTPConnection:
@@ -22,36 +62,22 @@ def connect(target: Target, signature: Signature, timeout: float) -> http.client
     if address.scheme == "http":
         if signature.authorization and host not in LOOPBACK:
             raise UserError(f"The kubeconfig would send a token to {target.server} without TLS: use an https:// server")
-        return http.client.HTTPConnection(host, address.port or 80, timeout=timeout)
-    return _TlsConnection(
+        return PlainConnection(host, address.port or 80, timeout=timeout, proxy=target.proxy)
+    return TlsConnection(
         host,
         address.port or 443,
         timeout=timeout,
+        proxy=target.proxy,
         context=_context(target, signature),
         server_name=target.tls_server_name or host,
     )
-
-
-class _TlsConnection(http.client.HTTPSConnection):
-    """Checks the server's certificate against another name than the host's, when the kubeconfig says so."""
-
-    def __init__(self, host: str, port: int, *, timeout: float, context: ssl.SSLContext, server_name: str) -> None:
-        super().__init__(host, port, timeout=timeout, context=context)
-        self._trust = context
-        self._server_name = server_name
-
-    def connect(self) -> None:
-        http.client.HTTPConnection.connect(self)
-        self.sock = self._trust.wrap_socket(self.sock, server_hostname=self._server_name)
 
 
 def _context(target: Target, signature: Signature) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cadata=target.ca.decode() if target.ca else None)
     except (ssl.SSLError, ValueError) as error:
-        raise UserError(
-            "The kubeconfig's certificate-authority is not PEM: copy the kubeconfig again, whole"
-        ) from error
+        raise UserError(f"{target.trust_setting} is not PEM: copy it again, whole") from error
     if target.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -68,6 +94,6 @@ def _present(context: ssl.SSLContext, signature: Signature) -> None:
             file.write(signature.certificate + b"\n" + signature.key)
         context.load_cert_chain(path)
     except (ssl.SSLError, ValueError) as error:
-        raise UserError("The kubeconfig's client certificate and key do not fit: copy the kubeconfig again") from error
+        raise UserError("The client certificate and key do not fit each other: copy the kubeconfig again") from error
     finally:
         os.unlink(path)

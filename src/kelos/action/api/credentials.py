@@ -1,36 +1,24 @@
-"""Signs requests: tokens, token files, passwords, and exec plugins whose answers expire."""
+"""Signs requests: tokens, token files, passwords, exec plugins and identity tokens, whose answers expire."""
 
 from __future__ import annotations
 
 import base64
-import json
-import os
 import re
-import subprocess
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from time import monotonic
-from typing import Any
 
-from kelos.action.api.kubeconfig import ExecPlugin, Target
-from kelos.api.checks import excerpt
-from kelos.errors import Unauthorized, UserError
+from kelos.action.api.identity import mint
+from kelos.action.api.plugin import run_plugin
+from kelos.action.api.target import ExecPlugin, Identity, Signature, Target
+from kelos.errors import ClusterError, UserError
 
 REFRESH_PAUSE_SECONDS = 60.0
-PLUGIN_TIMEOUT_SECONDS = 60.0
+RETRY_SECONDS = 5.0
+SHARE_OF_LIFE = 0.8
 EXPIRY_MARGIN_SECONDS = 30.0
 TOKEN_FILE_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """What goes with one connection; never shown to anybody."""
-
-    authorization: str = field(default="", repr=False)
-    certificate: bytes = b""
-    key: bytes = field(default=b"", repr=False)
 
 
 class Credentials:
@@ -47,14 +35,18 @@ class Credentials:
     def signature(self) -> Signature:
         """The current signature; runs the plugin or reads the token file when that is due."""
         with self._lock:
-            if self._signature is None or self._clock() >= self._good_until:
-                self._renew()
-            assert self._signature is not None
+            if self._signature is None:
+                return self._renewed()
+            if self._clock() >= self._good_until:
+                try:
+                    return self._renewed()
+                except ClusterError:
+                    self._good_until = self._clock() + RETRY_SECONDS  # it may be good still: the server will say
             return self._signature
 
     def refresh(self, refused: Signature) -> bool:
         """After a 401: whether there is another signature than the refused one. It is renewed once a minute at most."""
-        if self._target.exec is None and self._target.token_file is None:
+        if not self._target.can_renew:
             return False
         with self._lock:
             if self._signature is not refused:
@@ -62,7 +54,7 @@ class Credentials:
             if self._clock() - self._refreshed_at < REFRESH_PAUSE_SECONDS:
                 return False
             self._refreshed_at = self._clock()
-            self._renew()
+            self._renewed()
             return True
 
     def secrets(self) -> tuple[str, ...]:
@@ -70,80 +62,45 @@ class Credentials:
         held = self._signature.authorization.partition(" ")[2] if self._signature else ""
         return tuple(value for value in (self._target.token, self._target.password, held) if value)
 
-    def _renew(self) -> None:
+    def _renewed(self) -> Signature:
         target = self._target
-        self._good_until = float("inf")
-        certificate, key = target.certificate, target.key
-        authorization = ""
+        signature, good_until = self._signed(target)
+        self._signature, self._good_until = signature, good_until
+        return signature
+
+    def _signed(self, target: Target) -> tuple[Signature, float]:
+        """A signature and the moment from which it is due again."""
         if target.exec is not None:
-            self._signature = self._from_plugin(target.exec, certificate, key)
-            return
+            return self._from_plugin(target.exec, target.certificate, target.key)
+        if target.identity is not None:
+            return self._from_github(target.identity)
+        good_until, authorization = float("inf"), ""
         if target.token_file is not None:
-            self._good_until = self._clock() + TOKEN_FILE_SECONDS
+            good_until = self._clock() + TOKEN_FILE_SECONDS
             authorization = f"Bearer {_token_of(target)}"
         elif target.token:
             authorization = f"Bearer {target.token}"
         elif target.username:
             word = base64.b64encode(f"{target.username}:{target.password}".encode()).decode()
             authorization = f"Basic {word}"
-        self._signature = Signature(authorization=authorization, certificate=certificate, key=key)
+        return Signature(authorization=authorization, certificate=target.certificate, key=target.key), good_until
 
-    def _from_plugin(self, plugin: ExecPlugin, certificate: bytes, key: bytes) -> Signature:
-        status = run_plugin(plugin, self._target)
+    def _from_github(self, identity: Identity) -> tuple[Signature, float]:
+        asked_at = self._clock()
+        token, seconds = mint(identity)
+        return Signature(authorization=f"Bearer {token}"), asked_at + seconds * SHARE_OF_LIFE
+
+    def _from_plugin(self, plugin: ExecPlugin, certificate: bytes, key: bytes) -> tuple[Signature, float]:
+        status, good_until = run_plugin(plugin, self._target), float("inf")
         if expiry := status.get("expirationTimestamp"):
             left = (_moment(str(expiry)) - datetime.now(timezone.utc)).total_seconds()
-            self._good_until = self._clock() + max(left - EXPIRY_MARGIN_SECONDS, 1.0)
+            good_until = self._clock() + max(left - EXPIRY_MARGIN_SECONDS, 1.0)
         token = str(status.get("token") or "")
         return Signature(
             authorization=f"Bearer {token}" if token else "",
             certificate=str(status.get("clientCertificateData") or "").encode() or certificate,
             key=str(status.get("clientKeyData") or "").encode() or key,
-        )
-
-
-def run_plugin(plugin: ExecPlugin, target: Target) -> dict[str, Any]:
-    """The `status` of the ExecCredential that the plugin prints."""
-    spec: dict[str, Any] = {"interactive": False}
-    if plugin.wants_cluster:
-        spec["cluster"] = {"server": target.server, "certificate-authority-data": base64.b64encode(target.ca).decode()}
-    info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
-    environment = {**os.environ, **dict(plugin.env), "KUBERNETES_EXEC_INFO": json.dumps(info)}
-    try:
-        done = subprocess.run(
-            [plugin.command, *plugin.args],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PLUGIN_TIMEOUT_SECONDS,
-            check=False,
-            start_new_session=True,  # the runner's SIGINT must not reach it while we cancel
-        )
-    except FileNotFoundError as error:
-        raise UserError(f"{_name(plugin)} is not on this runner: {_one_line(plugin.install_hint)}") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unauthorized(f"{_name(plugin)} did not answer: run it on the runner to see why") from error
-    if done.returncode != 0:
-        said = _one_line(done.stderr.decode(errors="replace"))
-        raise Unauthorized(f"{_name(plugin)} failed with code {done.returncode}: {said}")
-    return _status_of(done.stdout, plugin)
-
-
-def _name(plugin: ExecPlugin) -> str:
-    return f"The kubeconfig's exec plugin '{excerpt(plugin.command)}'"
-
-
-def _one_line(text: str) -> str:
-    return excerpt(text.strip().splitlines()[-1]) if text.strip() else "it says nothing more"
-
-
-def _status_of(answer: bytes, plugin: ExecPlugin) -> dict[str, Any]:
-    try:
-        status = json.loads(answer)["status"]
-        if isinstance(status, dict) and (status.get("token") or status.get("clientCertificateData")):
-            return status
-    except (ValueError, TypeError, KeyError):
-        pass
-    raise Unauthorized(f"{_name(plugin)} printed no ExecCredential with a status: update it")
+        ), good_until
 
 
 def _token_of(target: Target) -> str:

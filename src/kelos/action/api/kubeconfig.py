@@ -6,56 +6,31 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from kelos.action.api.proxy import parse_proxy, proxy_for
+from kelos.action.api.target import ExecPlugin, Target
 from kelos.action.documents import read_document
+from kelos.api.checks import excerpt
 from kelos.errors import UserError
 
 WHAT = "The kubeconfig"
+EXEC_GROUP = "client.authentication.k8s.io"
+EXEC_VERSIONS = (f"{EXEC_GROUP}/v1", f"{EXEC_GROUP}/v1beta1")
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecPlugin:
-    """A program that prints short-lived credentials."""
-
-    command: str
-    args: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
-    api_version: str
-    install_hint: str = ""
-    wants_cluster: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """One context of a kubeconfig, resolved: paths absolute, base64 decoded."""
-
-    server: str
-    namespace: str = "default"
-    tls_server_name: str = ""
-    insecure: bool = False
-    ca: bytes = b""
-    certificate: bytes = b""
-    key: bytes = field(default=b"", repr=False)
-    token: str = field(default="", repr=False)
-    token_file: Path | None = None
-    username: str = ""
-    password: str = field(default="", repr=False)
-    exec: ExecPlugin | None = None
 
 
 def find_target(given: str, context: str, env: Mapping[str, str], home: Path) -> Target:
     """The cluster to talk to: the input (content or path), else $KUBECONFIG, ~/.kube/config, the pod's own cluster."""
     if given and is_content(given):
-        return parse(read_document(given, WHAT), context=context, folder=Path.cwd())
+        return parse(read_document(given, WHAT), context=context, folder=Path.cwd(), env=env)
     paths = [Path(given)] if given else [Path(part) for part in env.get("KUBECONFIG", "").split(os.pathsep) if part]
     if not paths and (home / ".kube/config").is_file():
         paths = [home / ".kube/config"]
     if paths:
-        return parse(_merged(paths), context=context, folder=paths[0].parent.absolute())
+        return parse(_merged(paths), context=context, folder=paths[0].parent.absolute(), env=env)
     if env.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").is_file():
         return _in_cluster(env)
     raise UserError(
@@ -68,8 +43,10 @@ def is_content(given: str) -> bool:
     return "\n" in given.strip() or given.lstrip().startswith(("{", "apiVersion:"))
 
 
-def parse(document: Mapping[str, Any], *, context: str = "", folder: Path) -> Target:
-    """The chosen context of a kubeconfig. `folder` is what its relative paths start from."""
+def parse(
+    document: Mapping[str, Any], *, context: str = "", folder: Path, env: Mapping[str, str] = MappingProxyType({})
+) -> Target:
+    """The chosen context of a kubeconfig. Its relative paths start from `folder`; `env` may name a proxy."""
     name = context or document.get("current-context") or ""
     if not name:
         raise UserError(f"{WHAT} has no current-context: set the input `kube-context`")
@@ -79,12 +56,15 @@ def parse(document: Mapping[str, Any], *, context: str = "", folder: Path) -> Ta
     server = str(cluster.get("server") or "")
     if not server.startswith(("https://", "http://")):
         raise UserError(f"{WHAT}'s cluster '{chosen.get('cluster')}' has no address: set `server` to an https:// URL")
-    if cluster.get("proxy-url"):
-        raise UserError(f"{WHAT} has a `proxy-url`, which is not supported: give the runner a direct route")
+    if cluster.get("insecure-skip-tls-verify") and _has_authority(cluster):
+        raise UserError(f"{WHAT} has a certificate-authority and `insecure-skip-tls-verify`: remove the latter")
     if user.get("auth-provider"):
         raise UserError(f"{WHAT} uses `auth-provider`, which Kubernetes removed: use `exec` or a token instead")
+    proxy_url = str(cluster.get("proxy-url") or "")
     return Target(
         server=server.rstrip("/"),
+        proxy=parse_proxy(proxy_url, f"{WHAT}'s `proxy-url`") if proxy_url else proxy_for(server, env),
+        proxy_url=proxy_url,
         namespace=str(chosen.get("namespace") or "default"),
         tls_server_name=str(cluster.get("tls-server-name") or ""),
         insecure=bool(cluster.get("insecure-skip-tls-verify")),
@@ -95,7 +75,7 @@ def parse(document: Mapping[str, Any], *, context: str = "", folder: Path) -> Ta
         token_file=folder / str(user["tokenFile"]) if user.get("tokenFile") else None,
         username=str(user.get("username") or ""),
         password=str(user.get("password") or ""),
-        exec=_exec_plugin(user["exec"], folder) if user.get("exec") else None,
+        exec=_exec_plugin(user["exec"], cluster, folder) if user.get("exec") else None,
     )
 
 
@@ -157,19 +137,39 @@ def _bytes(entry: Mapping[str, Any], key: str, folder: Path) -> bytes:
         ) from error
 
 
-def _exec_plugin(plugin: Mapping[str, Any], folder: Path) -> ExecPlugin:
-    command = str(plugin.get("command") or "")
-    version = str(plugin.get("apiVersion") or "")
-    if not command or not version.startswith("client.authentication.k8s.io/"):
-        raise UserError(f"{WHAT}'s `exec` needs a command and an apiVersion client.authentication.k8s.io/v1")
+def _exec_plugin(plugin: object, cluster: Mapping[str, Any], folder: Path) -> ExecPlugin:
+    if not isinstance(plugin, dict) or not plugin.get("command"):
+        raise UserError(f"{WHAT}'s `exec` names no command: copy the kubeconfig again, whole")
+    command, version = str(plugin["command"]), str(plugin.get("apiVersion") or "")
+    if version not in EXEC_VERSIONS:
+        found = excerpt(version) or "empty"
+        raise UserError(
+            f"{WHAT}'s `exec` has the apiVersion {found}: update the plugin to {' or '.join(EXEC_VERSIONS)}"
+        )
+    if plugin.get("interactiveMode") == "Always":
+        raise UserError(f"{WHAT}'s exec plugin '{excerpt(command)}' needs a terminal: use one that runs without")
+    variables = [item for item in plugin.get("env") or () if isinstance(item, dict)]
     return ExecPlugin(
         command=str(folder / command) if "/" in command or "\\" in command else command,
         args=tuple(str(arg) for arg in plugin.get("args") or ()),
-        env=tuple((str(item["name"]), str(item["value"])) for item in plugin.get("env") or ()),
+        env=tuple((str(item.get("name")), str(item.get("value") or "")) for item in variables),
         api_version=version,
         install_hint=str(plugin.get("installHint") or ""),
         wants_cluster=bool(plugin.get("provideClusterInfo")),
+        config=_extension(cluster),
     )
+
+
+def _extension(cluster: Mapping[str, Any]) -> Any:
+    """What the cluster's entry says to exec plugins."""
+    for entry in cluster.get("extensions") or ():
+        if isinstance(entry, dict) and entry.get("name") == f"{EXEC_GROUP}/exec":
+            return entry.get("extension")
+    return None
+
+
+def _has_authority(cluster: Mapping[str, Any]) -> bool:
+    return bool(cluster.get("certificate-authority-data") or cluster.get("certificate-authority"))
 
 
 def _in_cluster(env: Mapping[str, str]) -> Target:

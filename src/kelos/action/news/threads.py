@@ -19,7 +19,6 @@ from kelos.action.news.watch import Follower
 from kelos.api.kinds import Manifest
 from kelos.errors import KelosError
 
-DETACHED_OUTAGE_SECONDS = 600.0
 LAST_RENEWAL_SECONDS = 10.0
 
 
@@ -89,7 +88,14 @@ class Threads:
             task, is_new = self._obtain(manifest, patience)
             self._post(Created(task=task, is_new=is_new))
             if self._inputs.wait:
-                Follower(self._api, task, post=self._post, patience=patience, stop=self._stop).run()
+                Follower(
+                    self._api,
+                    task,
+                    post=self._post,
+                    patience=patience,
+                    stop=self._stop,
+                    poll_seconds=float(self._inputs.poll_interval),
+                ).run()
         except KelosError as error:
             self._post(Broken(error=error))
         except Exception as error:
@@ -105,7 +111,7 @@ class Threads:
 
     def _patience(self) -> Patience:
         has_lease = self._inputs.on_cancel == "cancel" and self._inputs.wait and self._inputs.lease
-        limit = float(self._inputs.lease) if has_lease else DETACHED_OUTAGE_SECONDS
+        limit = float(self._inputs.lease) if has_lease else float(self._inputs.api_outage_timeout)
         return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random)
 
     def _start(self, body: Callable[[], None]) -> threading.Thread:

@@ -14,7 +14,6 @@ from kelos.errors import ClusterError, Forbidden, Gone, KelosError, NotFound, Un
 
 WATCH_SECONDS = 300
 SILENCE_SECONDS = WATCH_SECONDS + 15.0
-POLL_SECONDS = 5.0
 RECONNECT_SECONDS = 0.2
 
 
@@ -25,12 +24,22 @@ class _Ended(Exception):
 class Follower:
     """Posts every change of one Task until `stop` is set or the Task is gone."""
 
-    def __init__(self, api: Api, task: Manifest, *, post: Post, patience: Patience, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        api: Api,
+        task: Manifest,
+        *,
+        post: Post,
+        patience: Patience,
+        stop: threading.Event,
+        poll_seconds: float,
+    ) -> None:
         self._api = api
         self._task = task
         self._post = post
         self._patience = patience
         self._stop = stop
+        self._poll_seconds = poll_seconds
         self._version = str(task["metadata"].get("resourceVersion") or "")
         self._namespace = str(task["metadata"]["namespace"])
         self._name = str(task["metadata"]["name"])
@@ -105,7 +114,7 @@ class Follower:
                 self._see(self._patience.insist(lambda: self._api.get(TASK, self._namespace, self._name)))
             except NotFound:
                 self._end(self._task)
-            self._stop.wait(POLL_SECONDS)
+            self._stop.wait(self._poll_seconds)
 
     def _see(self, found: Manifest) -> None:
         if not self._is_ours(found):

@@ -1,0 +1,208 @@
+"""The gate in front of the step: GitHub is asked over HTTP, and nothing reaches the cluster for a stranger."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fakes.github import FakeGitHub, Reply, fake_github
+from fakes.kubernetes import FakeKubernetes
+from fakes.runner import Job, Result, commands
+from kelos.action.trust.permission import GitHub
+from kelos.action.trust.rules import Permission
+from kelos.errors import RateLimited, RemoteError, UserError
+
+BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with fake_github() as fake:
+        yield fake
+
+
+@pytest.fixture
+def commented(job: Job, github: FakeGitHub, kubernetes: FakeKubernetes) -> Job:
+    """A job that somebody's comment on an issue has set off."""
+    path = job.folder / "event.json"
+    path.write_text(json.dumps({"action": "created", "sender": {"login": "octocat", "type": "User"}}))
+    job.env |= github.env | {"GITHUB_EVENT_NAME": "issue_comment", "GITHUB_EVENT_PATH": str(path)}
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+    return job
+
+
+def summary(result: Result) -> tuple[int, str, str]:
+    return result.code, result.outputs["conclusion"], result.outputs["failure-reason"]
+
+
+def test_a_writer_is_let_in(commented: Job, github: FakeGitHub):
+    """One question to GitHub, at the address the runner names, with the token of the job."""
+    result = commented.use(with_=BASIC)
+
+    assert (0, "success", "") == summary(result), result.log
+    assert ["/api/v3/repos/acme/widgets/collaborators/octocat/permission"] == github.requests
+
+
+def test_a_stranger_is_skipped_with_a_notice(commented: Job, github: FakeGitHub, kubernetes: FakeKubernetes):
+    """Strangers comment all day: that must neither run the agent nor paint the project red."""
+    github.people["octocat"] = {"permission": "read", "role_name": "read"}
+
+    result = commented.use(with_=BASIC)
+
+    assert (0, "skipped", "") == summary(result), result.log
+    sentence = (
+        "'octocat' has the permission read in this repository, and `required-permission` is write: "
+        "somebody who has it must trigger the workflow"
+    )
+    assert sentence == result.outputs["message"]
+    assert [f"::notice title=Kelos::Skipped: {sentence}"] == commands(result.log)
+    assert [] == kubernetes.requests
+
+
+def test_a_stranger_can_be_a_failure(commented: Job, github: FakeGitHub, kubernetes: FakeKubernetes):
+    """Where only members can trigger the workflow, a stranger is a mistake in it."""
+    github.people["octocat"] = {"permission": "none"}
+
+    result = commented.use(with_={**BASIC, "on-untrusted": "fail"})
+
+    assert (3, "failure", "not-authorized") == summary(result)
+    assert "'octocat' has no permission in this repository" in result.outputs["message"]
+    assert [] == kubernetes.requests
+
+
+def test_the_inputs_turn_the_gate(commented: Job, github: FakeGitHub):
+    """Each input is heard: the permission, the bots."""
+    github.people["octocat"] = {"permission": "read", "role_name": "triage"}
+    enough = commented.use(with_={**BASIC, "required-permission": "triage"})
+    off = commented.use(with_={**BASIC, "required-permission": "none"})
+    commented.env["GITHUB_ACTOR"] = "renovate[bot]"
+    bot = commented.use(with_=BASIC)
+    named = commented.use(with_={**BASIC, "allowed-bots": "dependabot, renovate[bot]"})
+
+    assert ["success", "success", "skipped", "success"] == [
+        result.outputs["conclusion"] for result in (enough, off, bot, named)
+    ]
+    assert 1 == len(github.requests)
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "conclusion"),
+    [
+        ("pull_request", {}, "skipped"),
+        ("pull_request_target", {}, "skipped"),
+        ("pull_request_target", {"allow-pull-request-target": "true"}, "success"),
+    ],
+)
+def test_a_pull_request_from_a_fork(commented: Job, event: str, said: dict, conclusion: str):
+    """Its author wrote what the agent would read, and it has no secrets anyway."""
+    path = Path(commented.env["GITHUB_EVENT_PATH"])
+    path.write_text(json.dumps({"pull_request": {"head": {"repo": {"full_name": "mallory/widgets"}}}}))
+    commented.env["GITHUB_EVENT_NAME"] = event
+
+    assert conclusion == commented.use(with_={**BASIC, **said}).outputs["conclusion"]
+
+
+@pytest.mark.parametrize("name", ["*", "a,b*", "a b/c", "some[app]"])
+def test_bots_are_named(job: Job, name: str):
+    """A wildcard would let in an app that anybody can install elsewhere."""
+    result = job.use(with_={**BASIC, "allowed-bots": name})
+
+    assert (2, "failure", "invalid-input") == summary(result)
+    assert "write the names of bots" in result.outputs["message"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected", "sentence"),
+    [
+        (Reply(401, {"message": "Bad credentials"}), (3, "not-authorized"), "does not accept the `github-token`"),
+        (
+            Reply(403, {"message": "Resource not accessible by integration"}),
+            (3, "not-authorized"),
+            "what 'octocat' may do (403, Resource not accessible by integration): give the job `permissions: contents",
+        ),
+        (Reply(404, {"message": "Not Found"}), (3, "not-authorized"), "may do (404, Not Found): give the job"),
+        (
+            Reply(403, {"message": "limit"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1767225600"}),
+            (3, "api-error"),
+            "lets this token ask no more for now (limit): run the step again after 00:00 UTC",
+        ),
+        (Reply(429, {"message": "slow"}, {"Retry-After": "3600"}), (3, "api-error"), "run the step again later"),
+        (Reply(301, {"message": "Moved"}), (3, "api-error"), "did not say what 'octocat' may do (301, Moved)"),
+        (Reply(200, {"permission": "supreme"}), (3, "api-error"), "did not say what 'octocat' may do (200"),
+    ],
+    ids=["401", "403", "404", "rate-limit", "secondary-limit", "moved", "strange"],
+)
+def test_when_github_does_not_say_nobody_is_let_in(
+    commented: Job, github: FakeGitHub, kubernetes: FakeKubernetes, reply: Reply, expected: tuple, sentence: str
+):
+    """An error is no permission, and it is not a stranger either: a skip would hide it for months."""
+    github.replies = [reply]
+
+    result = commented.use(with_=BASIC)
+
+    assert expected == (result.code, result.outputs["failure-reason"]), result.log
+    assert sentence in result.outputs["message"]
+    assert [] == kubernetes.requests
+    assert commented.token not in result.log
+
+
+def test_no_token_is_a_mistake_in_the_workflow(commented: Job, github: FakeGitHub):
+    """Somebody has set it to a secret that does not exist."""
+    result = commented.use(with_={**BASIC, "github-token": ""})
+
+    assert (2, "failure", "invalid-input") == summary(result)
+    assert "`github-token` is empty" in result.outputs["message"]
+    assert [] == github.requests
+
+
+def gate(github: FakeGitHub, pauses: list[float], **other: str) -> GitHub:
+    said = {"url": f"{github.url}/api/v3", "repository": "acme/widgets", "token": "ghs_of-this-job", **other}
+    return GitHub(env={}, sleep=pauses.append, **said)
+
+
+@pytest.mark.parametrize(
+    ("replies", "pauses"),
+    [
+        ([Reply(502)], [1.0]),
+        ([Reply(drop=True), Reply(503), Reply(500)], [1.0, 2.0, 4.0]),
+        ([Reply(429, headers={"Retry-After": "7"})], [7.0]),
+        ([Reply(403, headers={"Retry-After": "2"}), Reply(429)], [2.0, 2.0]),
+    ],
+)
+def test_a_hiccup_is_no_answer(github: FakeGitHub, replies: list[Reply], pauses: list[float]):
+    """GitHub has bad seconds every day; the question is asked again."""
+    github.replies = replies
+    slept: list[float] = []
+
+    assert (Permission.ADMIN, pauses) == (gate(github, slept).permission_of("octocat"), slept)
+
+
+def test_an_outage_ends_the_patience(github: FakeGitHub):
+    """A handful of tries; the sentence says who did not answer."""
+    slept: list[float] = []
+    github.replies = [Reply(drop=True)] * 4
+    with pytest.raises(RemoteError, match=r"127\.0\.0\.1:\d+ did not answer: .*: run the step again"):
+        gate(github, slept).permission_of("octocat")
+    github.replies = [Reply(500)] * 4
+    with pytest.raises(RemoteError, match="500"):
+        gate(github, slept).permission_of("octocat")
+    github.replies = [Reply(429, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "60"})]
+    with pytest.raises(RateLimited, match="after 00:01 UTC"):
+        gate(github, slept).permission_of("octocat")
+
+    assert [1.0, 2.0, 4.0] * 2 == slept
+
+
+def test_the_token_goes_nowhere_without_tls(github: FakeGitHub):
+    """Except to this machine."""
+    with pytest.raises(UserError, match=r"A token would be sent to ghes\.example without TLS"):
+        gate(github, [], url="http://ghes.example/api/v3").permission_of("octocat")
+
+
+def test_a_name_is_one_part_of_the_path(github: FakeGitHub):
+    """Whatever an event file says, another question than ours is never asked."""
+    with pytest.raises(Exception, match="404"):
+        gate(github, []).permission_of("../../../user?x=#y")
+
+    assert ["/api/v3/repos/acme/widgets/collaborators/..%2F..%2F..%2Fuser%3Fx%3D%23y/permission"] == github.requests
