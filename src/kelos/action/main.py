@@ -30,8 +30,9 @@ from kelos.action.outputs import EARLY, Facts, outputs_of, results_of, write_out
 from kelos.action.step import Step, Surroundings
 from kelos.action.summary import summary_of, write_summary
 from kelos.action.trust import gate
+from kelos.action.trust.prompt import read_prompt
 from kelos.agents.registry import reader_for
-from kelos.api.checks import check_namespace, check_prompt
+from kelos.api.checks import check_namespace
 from kelos.api.kinds import TASK, Manifest
 from kelos.api.manifest import check_base
 from kelos.api.reasons import ClientReason
@@ -159,11 +160,11 @@ def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: Exit
     documents = read_documents(text, f"The task-file '{inputs.task_file}'") if text else ()
     base, others = local.split_documents(documents, is_local=is_local)
     check_base(base)
-    prompt = inputs.prompt
-    if inputs.prompt_file:
-        prompt = check_prompt(read_file(inputs.prompt_file, "prompt-file", workflow.folder))
+    prompt = read_prompt(inputs, workflow, base)
+    for warning in prompt.warnings:
+        doors.console.warn(warning)
     if is_local:
-        _check(inputs, workflow, prompt, base)  # what is wrong is said before anything is started
+        _check(inputs, workflow, prompt.text, base)  # what is wrong is said before anything is started
         plane = local.LocalPlane(_python(doors.env), doors.env, doors.folder / "plane.log")
         target = parse(stack.enter_context(plane), folder=doors.folder)
     else:
@@ -171,7 +172,7 @@ def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: Exit
     api = _open(target, doors.console)
     from_file = str(((base or {}).get("metadata") or {}).get("namespace") or "")
     doors.namespace = check_namespace(inputs.namespace or from_file or target.namespace)
-    manifest = submit.build_manifest(inputs, workflow, prompt=prompt, base=base, namespace=doors.namespace)
+    manifest = submit.build_manifest(inputs, workflow, prompt=prompt.text, base=base, namespace=doors.namespace)
     local.create_others(api, doors.namespace, others)
     return _follow(inputs, workflow, manifest, api, doors)
 
