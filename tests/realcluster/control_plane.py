@@ -4,6 +4,7 @@ No node (`realnode` has one): pods stay Pending until `fake_node` plays their pa
 error.
 """
 
+import json
 import random
 import signal
 import socket
@@ -28,9 +29,11 @@ from .waiting import wait_for
 class ControlPlane:
     """A running control plane; ends with `stop`, with the `with` block, or with this process."""
 
-    def __init__(self, binaries: Binaries, address: str = LOOPBACK) -> None:
+    def __init__(
+        self, binaries: Binaries, address: str = LOOPBACK, authentication: Mapping[str, Any] | None = None
+    ) -> None:
         self._workshop = Workshop()
-        self.site = _prepare_site(binaries, self._workshop.folder, address)
+        self.site = _prepare_site(binaries, self._workshop.folder, address, authentication)
         authority = self.site.pki.authority.certificate
         folder, url = self._workshop.folder, self.site.server_url
         token = self.site.token_file.read_text().split(",")[0]
@@ -45,9 +48,19 @@ class ControlPlane:
         self._apiserver: Program | None = None
 
     @classmethod
-    def start(cls, binaries: Binaries, crds: Iterable[Mapping[str, Any]] = (), *, address: str = LOOPBACK) -> Self:
-        """Start everything; the definitions come before the controllers, which look for kinds only every 30 s."""
-        plane = cls(binaries, address)
+    def start(
+        cls,
+        binaries: Binaries,
+        crds: Iterable[Mapping[str, Any]] = (),
+        *,
+        address: str = LOOPBACK,
+        authentication: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Start everything; the definitions come before the controllers, which look for kinds only every 30 s.
+
+        `authentication` is an AuthenticationConfiguration: which issuers' tokens the API server believes.
+        """
+        plane = cls(binaries, address, authentication)
         try:
             plane._start_store()
             plane.start_apiserver()
@@ -122,8 +135,13 @@ class ControlPlane:
         return self._apiserver
 
 
-def _prepare_site(binaries: Binaries, folder: Path, address: str) -> Site:
+def _prepare_site(
+    binaries: Binaries, folder: Path, address: str, authentication: Mapping[str, Any] | None = None
+) -> Site:
     ports = free_ports(3)
+    structured = folder / "authentication.json" if authentication is not None else None
+    if structured is not None:
+        structured.write_text(json.dumps(authentication))
     token_file = folder / "tokens.csv"
     token_file.touch(mode=0o600)
     token_file.write_text(f"{token_hex(16)},admin,admin,system:masters\n")
@@ -136,6 +154,7 @@ def _prepare_site(binaries: Binaries, folder: Path, address: str) -> Site:
         server_port=ports[2],
         token_file=token_file,
         address=address,
+        authentication=structured,
     )
 
 

@@ -26,6 +26,7 @@ class Site:
     server_port: int
     token_file: Path
     address: str = LOOPBACK
+    authentication: Path | None = None
 
     @property
     def server_url(self) -> str:
@@ -59,8 +60,10 @@ def etcd_command(site: Site) -> list[str | Path]:
 def apiserver_command(site: Site) -> list[str | Path]:
     """kube-apiserver with RBAC and the usual admission."""
     pki = site.pki
+    structured = [f"--authentication-config={site.authentication}"] if site.authentication else []
     return [
         site.binaries.kube_apiserver,
+        *structured,
         f"--bind-address={site.address}",
         f"--secure-port={site.server_port}",
         f"--advertise-address={site.address}",

@@ -218,6 +218,67 @@ def test_a_plugin_gets_its_arguments_and_the_protocol(tmp_path: Path):
     assert {"interactive": False} == json.loads(words[5:])["spec"]
 
 
+@pytest.mark.parametrize("version", ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"])
+def test_a_plugin_is_told_of_its_cluster_when_it_asks(tmp_path: Path, version):
+    """Some serve many clusters and need to know which; what the cluster's entry says to them is handed on."""
+    body = f"""printf %s "$KUBERNETES_EXEC_INFO" > {tmp_path}/seen\necho '{answer("abc")}'"""
+    plain = plugin(tmp_path, body, apiVersion=version, provideClusterInfo=True, interactiveMode="IfAvailable")
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "x"}}
+    cluster = {"tls-server-name": "k8s", "certificate-authority-data": b64("CA"), "extensions": [extension]}
+    user = {"exec": {"command": "./login", "apiVersion": version, "provideClusterInfo": True}}
+    whole = parse(config({**cluster, "proxy-url": "http://p:1"}, user), folder=tmp_path)
+    told = []
+
+    for target in (plain, whole):
+        Credentials(target).signature()
+        told.append(json.loads((tmp_path / "seen").read_text()))
+
+    assert [version, version] == [one["apiVersion"] for one in told]
+    assert {"server": "https://k8s.example"} == told[0]["spec"]["cluster"]
+    assert {
+        "server": "https://k8s.example",
+        "certificate-authority-data": b64("CA"),
+        "tls-server-name": "k8s",
+        "proxy-url": "http://p:1",
+        "config": {"audience": "x"},
+    } == told[1]["spec"]["cluster"]
+
+
+def test_a_plugin_sees_nothing_of_our_inputs(tmp_path: Path, monkeypatch):
+    """Among them are the whole kubeconfig and the job's token; what the runner gives every step it may need."""
+    monkeypatch.setenv("KELOS_INPUT_KUBECONFIG", "s3cr3t")
+    monkeypatch.setenv("KELOS_INPUT_GITHUB_TOKEN", "s3cr3t")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "theirs")
+
+    Credentials(plugin(tmp_path, f"env > {tmp_path}/seen\necho '{answer('abc')}'")).signature()
+
+    seen = (tmp_path / "seen").read_text()
+    assert ("s3cr3t" in seen, "ACTIONS_ID_TOKEN_REQUEST_TOKEN=theirs" in seen) == (False, True)
+
+
+def test_a_plugin_may_bring_a_certificate(tmp_path: Path):
+    """The other half of the protocol."""
+    status = json.dumps({"status": {"clientCertificateData": "cert", "clientKeyData": "key"}})
+
+    signature = Credentials(plugin(tmp_path, f"echo '{status}'")).signature()
+
+    assert ("", b"cert", b"key") == (signature.authorization, signature.certificate, signature.key)
+
+
+def test_a_login_that_fails_between_leaves_the_old_one_in_use(tmp_path: Path):
+    """A renewal comes early, so the signature in hand may be good for a while; the server is the judge."""
+    now = [0.0]
+    target = plugin(tmp_path, f"cd {tmp_path}\n[ ! -e down ] || exit 1\necho '{answer('abc', '2020-01-01T00:00:00Z')}'")
+    credentials = Credentials(target, clock=lambda: now[0])
+    first = credentials.signature()
+    (tmp_path / "down").touch()
+    now[0] = 2.0
+
+    assert first is credentials.signature()
+    with pytest.raises(Unauthorized, match="failed with code 1"):
+        credentials.refresh(first)
+
+
 def test_an_expired_answer_is_asked_for_again_and_a_refusal_at_most_once_a_minute(tmp_path: Path):
     """Cloud tokens live minutes; agents run for an hour."""
     now = [0.0]

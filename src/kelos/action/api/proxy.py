@@ -127,6 +127,8 @@ def _pass_http(sock: socket.socket, host: str, port: int, proxy: Proxy) -> None:
             raise ProxyRefused("the proxy broke off its answer")
         head += byte
     status = head.split(b"\r\n")[0].decode("latin-1").split(" ", 2)[1:]
+    if status[:1] == ["407"]:
+        raise _locked(proxy)
     if not status or status[0] != "200":
         said = "".join(letter for letter in " ".join(status) if letter.isprintable())[:80]
         raise ProxyRefused(f"the proxy {proxy.host}:{proxy.port} refused with {said or 'an empty answer'}")
@@ -140,10 +142,10 @@ def _pass_socks(sock: socket.socket, host: str, port: int, proxy: Proxy) -> None
         user, password = proxy.user.encode()[:255], proxy.password.encode()[:255]
         sock.sendall(bytes((1, len(user))) + user + bytes((len(password),)) + password)
         if _exactly(sock, 2)[1] != 0:
-            raise ProxyRefused(f"the proxy {proxy.host}:{proxy.port} refused the user and password")
+            raise _locked(proxy)
     elif method != 0:
-        raise ProxyRefused(f"the proxy {proxy.host}:{proxy.port} wants another way of signing in")
-    name = host.encode("idna") if host.isascii() or _address(host) is None else host.encode()
+        raise _locked(proxy)
+    name = host.encode() if host.isascii() else host.encode("idna")
     sock.sendall(b"\x05\x01\x00\x03" + bytes((len(name),)) + name + port.to_bytes(2, "big"))
     _, problem, _, kind = _exactly(sock, 4)
     if problem:
@@ -152,6 +154,10 @@ def _pass_socks(sock: socket.socket, host: str, port: int, proxy: Proxy) -> None
         )
     length = {1: 4, 4: 16}.get(kind) or _exactly(sock, 1)[0]
     _exactly(sock, length + 2)
+
+
+def _locked(proxy: Proxy) -> UserError:
+    return UserError(f"The proxy {proxy.host}:{proxy.port} does not let us in: check user and password in its URL")
 
 
 def _exactly(sock: socket.socket, count: int) -> bytes:
