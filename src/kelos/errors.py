@@ -11,7 +11,7 @@ KelosError
 │   ├── Gone            410: list again
 │   ├── Invalid         400, 422: the object is wrong; `causes` names the fields
 │   ├── TooManyRequests 429: `retry_after_seconds`
-│   └── Unavailable     5xx, refused, reset, timed out
+│   └── Unavailable     408, 5xx, refused, reset, timed out
 └── RemoteError         a system that is not the cluster
     ├── RateLimited     `retry_at`
     └── TokenUnavailable   GitHub gave no token: `retry_in_seconds`
@@ -126,7 +126,7 @@ def cluster_error(
         kind = Gone
     elif status == 500 and UNDECLARED in message:
         kind = Invalid  # server-side apply of a field that the kind does not have
-    elif status >= 500:
+    elif status >= 500 or status == 408:
         kind = Unavailable
     else:
         kind = {

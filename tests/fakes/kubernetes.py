@@ -23,6 +23,7 @@ class Fault:
 
     `drop` closes the connection without an answer; with `after` the request counts before that happens.
     `hold` keeps the answer back until the event is set, and then gives it as usual.
+    `empty` is a good answer whose stream ends before it has brought anything.
     """
 
     match: str
@@ -34,6 +35,7 @@ class Fault:
     details: Manifest = field(default_factory=dict)
     drop: bool = False
     after: bool = False
+    empty: bool = False
     hold: threading.Event | None = None
 
 
@@ -216,6 +218,9 @@ class _Request(BaseHTTPRequestHandler):
         elif fault and fault.hold:
             fault.hold.wait(WAIT_SECONDS)
             self._answer(body)
+        elif fault and fault.empty:
+            self._stream_head()
+            self._chunk(b"")
         elif fault and fault.after:
             self.wfile = _Nowhere()  # type: ignore[assignment]
             self._answer(body)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.kubernetes import FakeKubernetes, fake_kubernetes
+from fakes.runner import Job, commands
 from kelos.action.api.client import Api
 from kelos.action.api.connection import connect
 from kelos.action.api.credentials import Credentials
@@ -91,6 +92,18 @@ def test_trust_can_be_turned_off(secure: FakeKubernetes, pki: Pki):
     cluster = {"certificate-authority-data": "", "insecure-skip-tls-verify": True}
 
     assert "t" == read(kubeconfig(secure, pki, **cluster))
+
+
+def test_trust_that_is_turned_off_is_warned_about(job: Job, kubernetes: FakeKubernetes):
+    """Whoever stands between reads the token; the sentence says what to write instead."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+    document = kubernetes.kubeconfig
+    document["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
+    said = {"prompt": "x", "credentials-secret": "s", "kubeconfig": json.dumps(document)}
+
+    (warning,) = commands(job.use(with_=said).log)
+
+    assert warning.startswith(f"::warning title=Kelos::The kubeconfig trusts whoever answers as {kubernetes.url}")
 
 
 def test_a_key_that_does_not_fit_its_certificate(secure: FakeKubernetes, pki: Pki):

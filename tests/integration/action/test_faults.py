@@ -1,9 +1,13 @@
 """What the network, the API server and other people do to a step that follows its Task."""
 
+import threading
+
 import pytest
 
 from fakes.kubernetes import FakeKubernetes, Fault, Log
 from fakes.runner import Job, commands
+from kelos.action.inputs import ActionInputs
+from kelos.action.news.threads import outage_seconds
 
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
 
@@ -26,8 +30,10 @@ def when_watched(kubernetes: FakeKubernetes, then) -> None:
         Fault(r"^POST", status=503),
         Fault(r"^POST", status=429, reason="TooManyRequests", headers={"Retry-After": "1"}),
         Fault(r"^POST", status=500, times=3),
+        Fault(r"^POST", status=408),
+        Fault(r"^(POST|GET)", drop=True, times=3),
     ],
-    ids=["lost", "reply-lost", "503", "429", "500-thrice"],
+    ids=["lost", "reply-lost", "503", "429", "500-thrice", "408", "lost-with-the-look-ups"],
 )
 def test_one_task_is_created_however_the_create_fails(job: Job, kubernetes: FakeKubernetes, fault):
     """A create whose answer was lost may have counted, so it is looked for before it is sent again."""
@@ -47,8 +53,11 @@ def test_one_task_is_created_however_the_create_fails(job: Job, kubernetes: Fake
         Fault(r"watch=true", status=500),
         Fault(r"watch=true", status=410, reason="Expired"),
         Fault(r"watch=true", status=403, reason="Forbidden", times=9),
+        Fault(r"watch=true", status=429, reason="TooManyRequests", headers={"Retry-After": "1"}),
+        Fault(r"watch=true", status=401, reason="Unauthorized"),
+        Fault(r"watch=true", status=504, times=3),
     ],
-    ids=["dropped", "500", "410", "403-polls-instead"],
+    ids=["dropped", "500", "410", "403-polls-instead", "429", "401", "504-thrice"],
 )
 def test_the_end_is_seen_however_the_watch_fails(job: Job, kubernetes: FakeKubernetes, fault):
     """Watching is a convenience; the list and the object itself are the truth."""
@@ -58,6 +67,84 @@ def test_the_end_is_seen_however_the_watch_fails(job: Job, kubernetes: FakeKuber
     result = job.use(with_=BASIC)
 
     assert (0, "b") == (result.code, result.outputs["branch"]), result.log
+
+
+def test_a_watch_that_never_brings_anything_is_not_relied_on(job: Job, kubernetes: FakeKubernetes):
+    """Some proxies end every stream at once: the Task is then listed at the pace of polling, and not in a rush."""
+    kubernetes.faults.append(Fault(r"watch=true", empty=True, times=999))
+    ended = threading.Event()
+
+    def run(task):
+        kubernetes.wait_for(lambda: kubernetes.count("watch=true") >= 3, "the watch is tried again")
+        kubernetes.succeed(task["metadata"]["name"], results={"branch": "b"})
+        ended.set()
+
+    kubernetes.on_create = lambda task: threading.Thread(target=run, args=(task,), daemon=True).start()
+
+    result = job.use(with_={**BASIC, "poll-interval": "1s"})
+
+    assert (0, "b", True) == (result.code, result.outputs["branch"], ended.is_set()), result.log
+    lists = kubernetes.count(r"^GET .*/tasks\?fieldSelector=[^&]*$")
+    assert 0 <= kubernetes.count("watch=true") - lists <= 1
+
+
+def test_where_nobody_may_watch_the_task_is_read_at_the_given_pace(job: Job, kubernetes: FakeKubernetes):
+    """The warning comes once, however long it takes."""
+    kubernetes.faults.append(Fault(r"watch=true", status=403, reason="Forbidden", times=9))
+
+    def run(task):
+        kubernetes.wait_for(lambda: kubernetes.count(r"^GET .*/tasks/") >= 2, "the Task is read again")
+        kubernetes.succeed(task["metadata"]["name"])
+
+    kubernetes.on_create = lambda task: threading.Thread(target=run, args=(task,), daemon=True).start()
+
+    result = job.use(with_={**BASIC, "poll-interval": "1s"})
+
+    assert 0 == result.code, result.log
+    assert 1 == sum("Watching Tasks is not allowed here" in line for line in result.log.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason", "sentence"),
+    [
+        (Fault("^GET", drop=True, times=999), 3, "api-error", "did not answer"),
+        (Fault("^GET", status=503, times=999), 3, "api-error", "the server is on strike"),
+        (
+            Fault("^GET", status=401, reason="Unauthorized", times=999),
+            3,
+            "not-authorized",
+            "the kubeconfig's credentials are wrong or expired",
+        ),
+        (
+            Fault("^GET", status=403, reason="Forbidden", message="no get", times=999),
+            3,
+            "not-authorized",
+            "add to the Role in namespace 'ci' the rule",
+        ),
+    ],
+    ids=["gone", "503", "401", "403"],
+)
+def test_an_outage_while_following_ends_the_step_in_time(
+    job: Job, kubernetes: FakeKubernetes, fault, code, reason, sentence
+):
+    """Without a lease the Task goes on, and the user says how long to bear it; what ended the wait is named."""
+    kubernetes.on_create = lambda task: kubernetes.faults.append(fault)
+
+    result = job.use(with_={**BASIC, "on-cancel": "detach", "api-outage-timeout": "1s"})
+
+    assert (code, "failure", reason) == (result.code, result.outputs["conclusion"], result.outputs["failure-reason"])
+    assert sentence in result.outputs["message"]
+    assert 0 == kubernetes.count("^PATCH")
+
+
+def test_an_outage_is_borne_as_long_as_the_lease():
+    """Past that the cluster cancels by itself; without a lease the user's limit counts."""
+    limits = [
+        outage_seconds(ActionInputs(prompt="x", api_outage_timeout=7, **said))
+        for said in ({}, {"lease": 60}, {"lease": 0}, {"on_cancel": "detach"}, {"wait": False})
+    ]
+
+    assert [180.0, 60.0, 7.0, 7.0, 7.0] == limits
 
 
 def test_a_watch_that_is_told_410_lists_again(job: Job, kubernetes: FakeKubernetes):
@@ -188,10 +275,11 @@ def test_a_broken_log_is_taken_up_without_gap_or_repetition(job: Job, kubernetes
     assert [f"| line {n}" for n in range(12)] == [x for x in result.log.splitlines() if x.startswith("| ")]
 
 
-def test_a_log_that_may_not_be_read_is_a_warning(job: Job, kubernetes: FakeKubernetes):
+@pytest.mark.parametrize("path", [r"/log\?", "/pods/p"])
+def test_a_log_that_may_not_be_read_is_a_warning(job: Job, kubernetes: FakeKubernetes, path):
     """The status is enough for an honest end."""
     kubernetes.add_pod("p")
-    kubernetes.faults.append(Fault(r"/log\?", status=403, reason="Forbidden", times=9))
+    kubernetes.faults.append(Fault(path, status=403, reason="Forbidden", times=9))
     kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"], podName="p")
 
     result = job.use(with_=BASIC)

@@ -1,6 +1,7 @@
 """Runners behind a proxy: kubectl's rules for when it is used, and what it may do to a connection."""
 
 import base64
+import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from fakes.proxy import FakeProxy, fake_proxy
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import parse
-from kelos.action.api.proxy import is_direct, parse_proxy, proxy_for
+from kelos.action.api.proxy import is_direct, open_socket, parse_proxy, proxy_for
 from kelos.action.api.web import ask
 from kelos.api.kinds import TASK
 from kelos.errors import Unavailable, UserError
@@ -123,6 +124,15 @@ def test_a_proxy_that_is_not_there(secure: FakeKubernetes, pki: Pki):
     """Also an outage."""
     with pytest.raises(Unavailable, match="did not answer: Connection refused"):
         read(kubeconfig(secure, pki, **{"proxy-url": "http://127.0.0.1:9"}))
+
+
+def test_idle_connections_are_kept_alive(proxy: FakeProxy, secure: FakeKubernetes):
+    """Gateways forget silent ones after minutes, and nobody tells the one who waits; also through a proxy."""
+    port = int(secure.url.rpartition(":")[2])
+    for route in (None, parse_proxy(proxy.url(), "It")):
+        with open_socket("127.0.0.1", port, route, 5.0) as sock:
+            assert 1 == sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert 30 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
 
 
 def test_a_certificate_is_checked_behind_the_proxy_too(secure: FakeKubernetes, pki: Pki, proxy: FakeProxy):

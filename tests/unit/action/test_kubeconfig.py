@@ -58,6 +58,36 @@ def test_the_variable_the_home_folder_and_nothing(tmp_path: Path):
         find_target("", "", {}, tmp_path / "nobody")
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "server"),
+    [
+        ("10.0.0.1", "6443", "https://10.0.0.1:6443"),
+        ("10.0.0.1", "", "https://10.0.0.1:443"),
+        ("fd00::1", "443", "https://[fd00::1]:443"),
+    ],
+)
+def test_a_runner_in_a_pod_uses_its_service_account(tmp_path: Path, host, port, server):
+    """ARC's runners live in the cluster; whoever gives a kubeconfig means another one."""
+    for name, text in (("token", "abc\n"), ("ca.crt", "CA"), ("namespace", "runners\n")):
+        (tmp_path / name).write_text(text)
+    env = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port, "HTTPS_PROXY": "http://proxy:1"}
+
+    target = find_target("", "", {**env, "NO_PROXY": host}, tmp_path / "nobody", account=tmp_path)
+    other = find_target(json.dumps(config()), "", env, tmp_path / "nobody", account=tmp_path)
+
+    assert (server, "runners", b"CA", None) == (target.server, target.namespace, target.ca, target.proxy)
+    assert "Bearer abc" == Credentials(target).signature().authorization
+    assert ("https://k8s.example", "proxy") == (other.server, other.proxy and other.proxy.host)
+
+
+def test_half_a_service_account_is_explained(tmp_path: Path):
+    """A volume that was mounted in part."""
+    (tmp_path / "token").write_text("abc")
+
+    with pytest.raises(UserError, match=r"The ServiceAccount in '.*' cannot be read: No such file"):
+        find_target("", "", {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, tmp_path / "nobody", account=tmp_path)
+
+
 def test_several_files_are_one_and_the_first_wins(tmp_path: Path):
     """As kubectl has it."""
     first, second = config({"server": "https://first.example"}), config({"server": "https://second.example"})

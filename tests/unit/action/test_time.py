@@ -1,6 +1,7 @@
 """Time limits and retries, with a clock that the test turns."""
 
 import threading
+from datetime import datetime, timezone
 from itertools import pairwise
 
 import pytest
@@ -9,13 +10,13 @@ from fakes.kubernetes import Fault, fake_kubernetes
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import parse
-from kelos.action.api.patience import Patience, pause_seconds
+from kelos.action.api.patience import Patience, pause_seconds, retry_after_seconds
 from kelos.action.cancel import Handle, keep_lease, load_handle, save_handle
 from kelos.action.inputs import ActionInputs, Workflow
 from kelos.action.limits import Limits, wait_seconds
 from kelos.action.submit import build_manifest, lease, submit
 from kelos.api.reasons import ClientReason
-from kelos.errors import Forbidden, TooManyRequests, Unavailable
+from kelos.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 
 
 class Clock:
@@ -78,10 +79,47 @@ def test_an_outage_that_ends_is_forgotten():
     assert 20 == len(clock.pauses)
 
 
-def test_a_refusal_is_not_an_outage():
+@pytest.mark.parametrize("error", [Forbidden("no"), Unauthorized("who?")])
+def test_a_refusal_is_not_an_outage(error):
     """Trying again changes nothing."""
+    with pytest.raises(type(error)):
+        patience(Clock()).failed(error)
+
+
+def test_a_server_that_knew_us_is_given_time_to_know_us_again():
+    """Its issuer's keys cannot be fetched for a moment, or our next token comes within the minute."""
+    clock = Clock()
+    bearing = patience(clock)
+    bearing.worked()
+
     with pytest.raises(Forbidden):
-        patience(Clock()).failed(Forbidden("no"))
+        bearing.failed(Forbidden("no"))
+
+    def call() -> None:
+        raise Unauthorized("who?")
+
+    with pytest.raises(Unauthorized):
+        bearing.insist(call)
+
+    assert 180 == clock.now
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("Thu, 01 Jan 2026 00:01:00 GMT", 60.0),
+        ("Thu, 01 Jan 2020 00:01:00 GMT", 0.0),
+        ("Thu, 01 Jan 2026 00:01:00", None),
+        ("soon", None),
+        ("-5", None),
+        ("\u00b2", None),
+        ("", None),
+    ],
+)
+def test_a_server_may_write_its_wish_in_two_ways(value, seconds):
+    """Load balancers write dates."""
+    assert seconds == retry_after_seconds(value, datetime(2026, 1, 1, tzinfo=timezone.utc))
 
 
 def test_a_create_gives_up_with_the_outage():

@@ -7,11 +7,13 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
 from kelos.action.api.connection import connect
 from kelos.action.api.credentials import Credentials
+from kelos.action.api.patience import retry_after_seconds
 from kelos.action.api.target import Signature, Target
 from kelos.api.checks import excerpt
 from kelos.api.kinds import Kind, Manifest
@@ -164,7 +166,7 @@ def _refusal(response: http.client.HTTPResponse, method: str, path: str, target:
         message,
         reason=str(status.get("reason") or ""),
         causes=tuple(f"{cause.get('field')}: {cause.get('message')}" for cause in causes if isinstance(cause, dict)),
-        retry_after_seconds=_retry_after(response),
+        retry_after_seconds=retry_after_seconds(response.getheader("Retry-After") or "", datetime.now(timezone.utc)),
     )
     if isinstance(error, Unauthorized):
         return Unauthorized(f"The cluster does not know who is calling: {_remedy(target)}")
@@ -176,8 +178,3 @@ def _remedy(target: Target) -> str:
         return "the kubeconfig's credentials are wrong or expired"
     audience = excerpt(target.identity.audience)
     return f"check issuer, audience '{audience}' and claims in the API server's authentication configuration"
-
-
-def _retry_after(response: http.client.HTTPResponse) -> float | None:
-    value = response.getheader("Retry-After") or ""
-    return float(value) if value.isdigit() else None

@@ -22,7 +22,9 @@ EXEC_VERSIONS = (f"{EXEC_GROUP}/v1", f"{EXEC_GROUP}/v1beta1")
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
-def find_target(given: str, context: str, env: Mapping[str, str], home: Path) -> Target:
+def find_target(
+    given: str, context: str, env: Mapping[str, str], home: Path, *, account: Path = SERVICE_ACCOUNT
+) -> Target:
     """The cluster to talk to: the input (content or path), else $KUBECONFIG, ~/.kube/config, the pod's own cluster."""
     if given and is_content(given):
         return parse(read_document(given, WHAT), context=context, folder=Path.cwd(), env=env)
@@ -31,8 +33,8 @@ def find_target(given: str, context: str, env: Mapping[str, str], home: Path) ->
         paths = [home / ".kube/config"]
     if paths:
         return parse(_merged(paths), context=context, folder=paths[0].parent.absolute(), env=env)
-    if env.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").is_file():
-        return _in_cluster(env)
+    if env.get("KUBERNETES_SERVICE_HOST") and (account / "token").is_file():
+        return _in_cluster(env, account)
     raise UserError(
         "There is no kubeconfig: set the input `kubeconfig` to its content or path, or the variable KUBECONFIG"
     )
@@ -172,12 +174,18 @@ def _has_authority(cluster: Mapping[str, Any]) -> bool:
     return bool(cluster.get("certificate-authority-data") or cluster.get("certificate-authority"))
 
 
-def _in_cluster(env: Mapping[str, str]) -> Target:
-    host, port = env["KUBERNETES_SERVICE_HOST"], env.get("KUBERNETES_SERVICE_PORT", "443")
-    namespace = SERVICE_ACCOUNT / "namespace"
-    return Target(
-        server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
-        namespace=namespace.read_text().strip() if namespace.is_file() else "default",
-        ca=(SERVICE_ACCOUNT / "ca.crt").read_bytes(),
-        token_file=SERVICE_ACCOUNT / "token",
-    )
+def _in_cluster(env: Mapping[str, str], account: Path) -> Target:
+    """The cluster of the runner's own pod, as its ServiceAccount."""
+    host, port = env["KUBERNETES_SERVICE_HOST"], env.get("KUBERNETES_SERVICE_PORT") or "443"
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    namespace = account / "namespace"
+    try:
+        return Target(
+            server=server,
+            proxy=proxy_for(server, env),
+            namespace=namespace.read_text().strip() if namespace.is_file() else "default",
+            ca=(account / "ca.crt").read_bytes(),
+            token_file=account / "token",
+        )
+    except OSError as error:
+        raise UserError(f"The ServiceAccount in '{account}' cannot be read: {error.strerror}") from error

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from kelos.errors import ClusterError, TooManyRequests, Unavailable
+from kelos.errors import ClusterError, TooManyRequests, Unauthorized, Unavailable
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
@@ -30,15 +32,17 @@ class Patience:
         self._chance = chance
         self._began: float | None = None
         self._failures = 0
+        self._is_known = False
 
     def worked(self) -> None:
         """The outage, if there was one, is over."""
+        self._is_known = True
         self._began = None
         self._failures = 0
 
     def failed(self, error: ClusterError) -> None:
         """Wait before the next try; raises the error when it will not pass, or has lasted too long."""
-        if not isinstance(error, (Unavailable, TooManyRequests)):
+        if not self._may_pass(error):
             raise error
         now = self._clock()
         self._began = now if self._began is None else self._began
@@ -47,6 +51,10 @@ class Patience:
         self._failures += 1
         if left <= 0 or self._sleep(min(pause, left)):
             raise error
+
+    def _may_pass(self, error: ClusterError) -> bool:
+        """A server that knew us and does not any more may be missing its issuer's keys, or we a fresh token."""
+        return isinstance(error, (Unavailable, TooManyRequests)) or (self._is_known and isinstance(error, Unauthorized))
 
     def insist(self, call: Callable[[], T]) -> T:
         """The call's answer, however often it takes; only for calls that may be repeated."""
@@ -58,6 +66,17 @@ class Patience:
             else:
                 self.worked()
                 return answer
+
+
+def retry_after_seconds(value: str, now: datetime) -> float | None:
+    """The header `Retry-After`, which servers write in seconds and load balancers also as a date."""
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, (moment - now).total_seconds()) if moment.tzinfo else None
 
 
 def pause_seconds(failures: int, retry_after: float | None, chance: float) -> float:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from kelos.errors import UserError
 
 PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
+KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 HEAD_LIMIT_BYTES = 16 * 1024
 SOCKS_PROBLEMS = {2: "its rules forbid it", 3: "network unreachable", 4: "host unreachable", 5: "connection refused"}
 
@@ -71,18 +72,25 @@ def is_direct(host: str, port: int, no_proxy: str) -> bool:
 
 def open_socket(host: str, port: int, proxy: Proxy | None, timeout: float) -> socket.socket:
     """A connection to the host, straight or through the proxy; `timeout` holds for every step and stays set."""
-    if proxy is None:
-        return socket.create_connection((host, port), timeout)
-    sock = socket.create_connection((proxy.host, proxy.port), timeout)
+    route = (host, port) if proxy is None else (proxy.host, proxy.port)
+    sock = socket.create_connection(route, timeout)
     try:
-        if proxy.scheme == "socks5":
-            _pass_socks(sock, host, port, proxy)
-        else:
-            _pass_http(sock, host, port, proxy)
+        _keep_alive(sock)
+        if proxy is not None:
+            pass_through = _pass_socks if proxy.scheme == "socks5" else _pass_http
+            pass_through(sock, host, port, proxy)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """An idle watch or log stream is kept by gateways that forget silent ones, and known to be dead in a minute."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

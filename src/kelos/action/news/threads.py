@@ -22,6 +22,12 @@ from kelos.errors import KelosError
 LAST_RENEWAL_SECONDS = 10.0
 
 
+def outage_seconds(inputs: ActionInputs) -> float:
+    """How long the cluster may not answer. Past a lease it ends the Task by itself, so waiting on would hide that."""
+    has_lease = inputs.on_cancel == "cancel" and inputs.wait and inputs.lease
+    return float(inputs.lease if has_lease else inputs.api_outage_timeout)
+
+
 class Threads:
     """Starts what the step needs, when it needs it."""
 
@@ -86,6 +92,7 @@ class Threads:
             if not begin():
                 return
             task, is_new = self._obtain(manifest, patience)
+            patience.worked()
             self._post(Created(task=task, is_new=is_new))
             if self._inputs.wait:
                 Follower(
@@ -110,9 +117,7 @@ class Threads:
         return submit.submit(self._api, self._namespace, manifest, patience)
 
     def _patience(self) -> Patience:
-        has_lease = self._inputs.on_cancel == "cancel" and self._inputs.wait and self._inputs.lease
-        limit = float(self._inputs.lease) if has_lease else float(self._inputs.api_outage_timeout)
-        return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random)
+        return Patience(outage_seconds(self._inputs), clock=monotonic, sleep=self._stop.wait, chance=random)
 
     def _start(self, body: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=body, daemon=True)

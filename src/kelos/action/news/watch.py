@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from time import monotonic
 from typing import Any
 
 from kelos.action.api.client import Api
@@ -58,7 +59,9 @@ class Follower:
         try:
             if not self._version:
                 self._list()
-            self._watch()
+            if not self._watch():
+                self._version = ""
+                self._stop.wait(self._poll_seconds)
         except Gone:
             self._version = ""
         except Forbidden:
@@ -68,7 +71,9 @@ class Follower:
             self._patience.failed(error)
         self._stop.wait(RECONNECT_SECONDS)
 
-    def _watch(self) -> None:
+    def _watch(self) -> bool:
+        """Whether the watch lived; one that ends at once and empty, as some proxies have it, is no way to go on."""
+        began, is_empty = monotonic(), True
         query = {
             **self._selector(),
             "watch": "true",
@@ -79,9 +84,11 @@ class Follower:
         with self._api.lines(TASK.path(self._namespace), query, silence_seconds=SILENCE_SECONDS) as lines:
             for line in lines:
                 if self._stop.is_set():
-                    return
+                    return True
+                is_empty = False
                 self._take(line)
                 self._patience.worked()
+        return not is_empty or monotonic() - began >= self._poll_seconds
 
     def _take(self, line: bytes) -> None:
         try:
