@@ -42,6 +42,7 @@ class FakeGitHub:
         self.tokens = {TOKEN}
         self.claims: dict[str, Any] = {"repository": "acme/widgets", "repository_owner": "acme"}
         self.life_seconds = 300.0
+        self.ages: list[float] = []  # how old the next tokens are when they are given, as a wrong clock makes them
         self.minted = 0
         self.url = ""
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -55,9 +56,9 @@ class FakeGitHub:
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": REQUEST_TOKEN,
         }
 
-    def mint(self, audience: str, *, age_seconds: float = 0.0) -> str:
+    def mint(self, audience: str) -> str:
         """A token signed as GitHub signs them."""
-        now = time.time() - age_seconds
+        now = time.time() - (self.ages.pop(0) if self.ages else 0.0)
         claims = {
             "iss": self.url,
             "aud": audience,

@@ -154,6 +154,19 @@ def test_a_wait_outlives_many_tokens(site: Site, namespace: str, tmp_path: Path)
     assert "eyJ" not in str(task)
 
 
+def test_a_token_that_ends_before_its_time_is_replaced(site: Site, namespace: str, tmp_path: Path):
+    """By its own words it lives 5 minutes; the server's clock is ahead and refuses it after seconds."""
+    site.github.life_seconds, before = 300.0, site.github.minted
+    site.github.ages = [300.0 - LIFE_SECONDS]
+    thread = finish_after_renewals(site.cluster, namespace, 5)
+
+    result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s", "logs": "none"})
+
+    thread.join(20)
+    assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log
+    assert 2 == site.github.minted - before
+
+
 @pytest.mark.parametrize("wrong", [{"aud": "another"}, {"repository_owner": "mallory"}, {"exp": 1}])
 def test_a_token_that_the_server_does_not_take(site: Site, namespace: str, tmp_path: Path, wrong: dict):
     """The sentence says where the operator looks."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from kelos.action.conclusion import Conclusion, Ending, client_ending
 from kelos.action.inputs import ActionInputs
+from kelos.action.trust.checkout import check_origin
 from kelos.action.trust.event import read_trigger
 from kelos.action.trust.permission import Denied, GitHub
 from kelos.action.trust.rules import Permission, Policy, Unproven, Untrusted, judge, judge_people
@@ -41,6 +43,8 @@ def refusal(inputs: ActionInputs, env: Mapping[str, str], sleep: Callable[[float
         except RemoteError as error:
             return client_ending(ClientReason.API_ERROR, str(error))
         verdict = judge_people(found, policy)
+    if trigger.event == "pull_request_target" and not isinstance(verdict, Untrusted):
+        check_origin(inputs, Path(env.get("GITHUB_WORKSPACE") or "."), env.get("GITHUB_SHA", ""))
     return _ending(verdict, inputs.on_untrusted) if isinstance(verdict, Untrusted) else None
 
 
