@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kelos.errors import UserError
 
 FROM_PULL_REQUESTS = ("pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment")
+WITH_TEXT = ("issue", "pull_request", "discussion", "comment", "review")
 EVENT_LIMIT_BYTES = 32 * 1024 * 1024
 
 
@@ -20,6 +21,14 @@ class Person:
 
     name: str
     is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What somebody wrote at GitHub, which need not be whoever caused the event."""
+
+    author: Person
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +43,7 @@ class Trigger:
     repository: str = ""
     source: str | None = None
     is_upstream: bool = False
+    texts: tuple[Text, ...] = field(default=(), repr=False)
 
     @property
     def is_foreign(self) -> bool:
@@ -61,7 +71,7 @@ def trigger_of(event: str, payload: Mapping[str, Any], *, names: tuple[str, ...]
     if event in FROM_PULL_REQUESTS:
         head = _mapping(_mapping(payload, "pull_request"), "head")
         source = str(_mapping(head, "repo").get("full_name") or "")
-    return Trigger(event=event, people=_distinct(people), repository=repository, source=source)
+    return Trigger(event=event, people=_distinct(people), repository=repository, source=source, texts=_texts(payload))
 
 
 def _upstream(run: Mapping[str, Any], names: tuple[str, ...], repository: str) -> Trigger:
@@ -75,6 +85,15 @@ def _upstream(run: Mapping[str, Any], names: tuple[str, ...], repository: str) -
         source=str(_mapping(run, "head_repository").get("full_name") or ""),
         is_upstream=True,
     )
+
+
+def _texts(payload: Mapping[str, Any]) -> tuple[Text, ...]:
+    found = []
+    for key in WITH_TEXT:
+        part = _mapping(payload, key)
+        author = _person(_mapping(part, "user")) or Person(name="")
+        found += [Text(author=author, text=str(part[field])) for field in ("title", "body") if part.get(field)]
+    return tuple(found)
 
 
 def _person(user: Mapping[str, Any]) -> Person | None:

@@ -27,7 +27,7 @@ def refusal(inputs: ActionInputs, env: Mapping[str, str], sleep: Callable[[float
         allows_target=inputs.allow_pull_request_target,
     )
     trigger = read_trigger(env)
-    verdict = judge(trigger, policy)
+    verdict = judge(trigger, policy, inputs.prompt)
     if isinstance(verdict, Unproven):
         github = GitHub(
             url=env.get("GITHUB_API_URL") or PUBLIC_API,
@@ -37,12 +37,12 @@ def refusal(inputs: ActionInputs, env: Mapping[str, str], sleep: Callable[[float
             sleep=sleep,
         )
         try:
-            found = {person.name: github.permission_of(person.name) for person in verdict.people}
+            found = {person.name: github.permission_of(person.name) for person in (*verdict.people, *verdict.authors)}
         except Denied as error:
             return client_ending(ClientReason.NOT_AUTHORIZED, str(error))
         except RemoteError as error:
             return client_ending(ClientReason.API_ERROR, str(error))
-        verdict = judge_people(found, policy)
+        verdict = judge_people(found, policy, verdict.authors)
     if trigger.event == "pull_request_target" and not isinstance(verdict, Untrusted):
         check_origin(inputs, Path(env.get("GITHUB_WORKSPACE") or "."), env.get("GITHUB_SHA", ""))
     return _ending(verdict, inputs.on_untrusted) if isinstance(verdict, Untrusted) else None
