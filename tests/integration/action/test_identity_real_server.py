@@ -1,6 +1,7 @@
 """Signing in at a real kube-apiserver as GitHub knows us: no secret anywhere, and a wait longer than a token."""
 
 import base64
+import re
 import ssl
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fakes.github import REQUEST_TOKEN, FakeGitHub, fake_github
 from fakes.runner import Job
@@ -37,34 +39,20 @@ DONE = {
         }
     ],
 }
-RULES = [{"apiGroups": ["kelos.dev"], "resources": ["tasks"], "verbs": ["create", "get", "list", "watch", "patch"]}]
+PAPER = Path(__file__).parents[3] / "docs/sign-in.md"
+
+
+def papers() -> list[dict]:
+    """The Kubernetes documents of the guide, which this file so proves."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", PAPER.read_text(), re.MULTILINE | re.DOTALL)
+    return [document for block in blocks for document in yaml.safe_load_all(block) if "kind" in document]
 
 
 def authentication(issuer: str, authority: Path) -> dict:
-    """What an operator writes: who may call, under which name, and from whose repositories."""
-    return {
-        "apiVersion": "apiserver.config.k8s.io/v1beta1",
-        "kind": "AuthenticationConfiguration",
-        "jwt": [
-            {
-                "issuer": {
-                    "url": issuer,
-                    "certificateAuthority": authority.read_text(),
-                    "audiences": [AUDIENCE],
-                },
-                "claimValidationRules": [
-                    {
-                        "expression": "claims.repository_owner == 'acme'",
-                        "message": "only repositories of acme may call",
-                    }
-                ],
-                "claimMappings": {
-                    "username": {"expression": "'github:' + claims.repository"},
-                    "groups": {"expression": "['github:' + claims.repository_owner]"},
-                },
-            }
-        ],
-    }
+    """The guide's configuration, for our issuer."""
+    (found,) = [document for document in papers() if document["kind"] == "AuthenticationConfiguration"]
+    found["jwt"][0]["issuer"] |= {"url": issuer, "certificateAuthority": authority.read_text()}
+    return found
 
 
 @dataclass
@@ -107,13 +95,9 @@ def namespace(site: Site) -> str:
     """One in which the group of acme's repositories may do what the Action needs."""
     name = site.cluster.create_namespace()
     rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{name}"
-    site.cluster.api.post(f"{rbac}/roles", {"metadata": {"name": "ci"}, "rules": RULES}).expect(201)
-    binding = {
-        "metadata": {"name": "ci"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "ci"},
-        "subjects": [{"kind": "Group", "name": "github:acme", "apiGroup": "rbac.authorization.k8s.io"}],
-    }
-    site.cluster.api.post(f"{rbac}/rolebindings", binding).expect(201)
+    for document in papers():
+        if document["kind"] in ("Role", "RoleBinding"):
+            site.cluster.api.post(f"{rbac}/{document['kind'].lower()}s", document).expect(201)
     return name
 
 
@@ -141,7 +125,7 @@ def test_a_wait_outlives_many_tokens(site: Site, namespace: str, tmp_path: Path)
     site.github.life_seconds, before = LIFE_SECONDS, site.github.minted
     thread = finish_after_renewals(site.cluster, namespace, 4)
 
-    result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s", "logs": "none"})
+    result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s"})
 
     thread.join(20)
     assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log
@@ -160,7 +144,7 @@ def test_a_token_that_ends_before_its_time_is_replaced(site: Site, namespace: st
     site.github.ages = [300.0 - LIFE_SECONDS]
     thread = finish_after_renewals(site.cluster, namespace, 5)
 
-    result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s", "logs": "none"})
+    result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s"})
 
     thread.join(20)
     assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log

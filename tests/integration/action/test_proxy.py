@@ -132,6 +132,7 @@ def test_idle_connections_are_kept_alive(proxy: FakeProxy, secure: FakeKubernete
     for route in (None, parse_proxy(proxy.url(), "It")):
         with open_socket("127.0.0.1", port, route, 5.0) as sock:
             assert 1 == sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert 1 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert 30 == sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
 
 

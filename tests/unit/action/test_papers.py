@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kelos.action.api.kubeconfig import EXEC_VERSIONS
+from kelos.action.api.proxy import PORTS
 from kelos.action.inputs import ActionInputs, env_name, read_inputs
 from kelos.action.outputs import OUTPUTS
+from kelos.action.trust.context import LIMIT_BYTES
+from kelos.action.trust.rules import TRUSTED_EVENTS, WRITERS_EVENTS
 from kelos.api.manifest import AGENT_TYPES, CREDENTIALS_TYPES
 from kelos.api.worker import AgentType, CredentialsType
 
@@ -151,3 +155,14 @@ def test_the_wheel_for_yaml_is_pinned_to_the_version_we_test():
 
     assert f"pyyaml=={version} " in (ROOT / "requirements/kelos.txt").read_text()
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) > 10
+
+
+def test_the_guides_name_what_the_code_knows():
+    """An event or a way of signing in that is missing there is one that nobody can rely on."""
+    trust, sign_in = ((ROOT / "docs" / name).read_text() for name in ("trust.md", "sign-in.md"))
+    gate = ("required-permission", "allowed-bots", "on-untrusted", "allow-pull-request-target", "github-token")
+
+    for word in (*TRUSTED_EVENTS, *WRITERS_EVENTS, *gate, "context", "context-file", f"{LIMIT_BYTES // 1024} KiB"):
+        assert word in trust
+    for word in ("server", "ca", "oidc-audience", *(version.rpartition("/")[2] for version in EXEC_VERSIONS), *PORTS):
+        assert word.removesuffix("5h") in sign_in
