@@ -2,7 +2,9 @@
 
 import base64
 import json
+import socket
 import ssl
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -163,3 +165,43 @@ def test_nobody_there():
 
     with pytest.raises(Unavailable, match=r"http://127.0.0.1:9 did not answer: Connection refused"):
         Api(target, Credentials(target)).get(TASK, "ci", "t")
+
+
+def test_a_name_that_nobody_knows():
+    """Its resolver may be back in a moment; the sentence names the server."""
+    target = Target(server="https://no-such-cluster.invalid")
+
+    with pytest.raises(Unavailable, match=r"https://no-such-cluster\.invalid did not answer: "):
+        Api(target, Credentials(target)).get(TASK, "ci", "t")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x15\x03\x01",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n\r\n{",
+        b"SSH-2.0-x\r\n",
+    ],
+    ids=["nothing", "half-a-handshake", "half-a-body", "half-an-object", "another-protocol"],
+)
+def test_a_connection_that_breaks_is_an_outage(scheme: str, answer: bytes):
+    """Load balancers that restart, and servers that die while they speak, in the handshake too."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        target = Target(server=f"{scheme}://127.0.0.1:{server.getsockname()[1]}")
+
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1"):
+            Api(target, Credentials(target)).get(TASK, "ci", "t")
+
+        thread.join(20)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fakes.github import REQUEST_TOKEN, FakeGitHub, fake_github
+from fakes.github import REQUEST_TOKEN, FakeGitHub, Reply, fake_github
 from fakes.runner import Job
 from kelos.api.kinds import TASK
 from kelos.api.names import ANNOTATION_LEASE
@@ -149,6 +149,15 @@ def test_a_token_that_ends_before_its_time_is_replaced(site: Site, namespace: st
     thread.join(20)
     assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log
     assert 2 == site.github.minted - before
+
+
+def test_a_hiccup_of_github_is_borne(site: Site, namespace: str, tmp_path: Path):
+    """It has bad seconds every day, and the step has not even begun."""
+    site.github.replies = [Reply(503), Reply(drop=True)]
+
+    result = site.job(tmp_path).use(with_={**site.inputs(namespace), "wait": "false"})
+
+    assert (0, "detached", "true") == (result.code, result.outputs["conclusion"], result.outputs["created"]), result.log
 
 
 @pytest.mark.parametrize("wrong", [{"aud": "another"}, {"repository_owner": "mallory"}, {"exp": 1}])

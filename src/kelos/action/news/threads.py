@@ -88,7 +88,8 @@ class Threads:
     def _submit_and_follow(self, manifest: Manifest, begin: Callable[[], bool]) -> None:
         patience = self._patience()
         try:
-            self._api.credentials.signature()  # a login may take long, and until then nothing needs to be ended
+            # A login may take long, and until then nothing needs to be ended.
+            self._patience().insist(self._api.credentials.signature)
             if not begin():
                 return
             task, is_new = self._obtain(manifest, patience)
