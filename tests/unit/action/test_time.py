@@ -89,8 +89,7 @@ def test_a_refusal_is_not_an_outage(error):
 def test_a_server_that_knew_us_is_given_time_to_know_us_again():
     """Its issuer's keys cannot be fetched for a moment, or our next token comes within the minute."""
     clock = Clock()
-    bearing = patience(clock)
-    bearing.worked()
+    bearing = Patience(180.0, clock=clock, sleep=clock.sleep, chance=lambda: 1.0, is_known=True)
 
     with pytest.raises(Forbidden):
         bearing.failed(Forbidden("no"))

@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 
 class Patience:
-    """Counts one outage. `sleep` returns True when the program is ending and waiting makes no sense any more."""
+    """Counts one outage. `sleep` returns True when the program is ending and waiting makes no sense any more.
+
+    A server `is_known` when it has taken our signature before: that it refuses it now may pass.
+    """
 
     def __init__(
         self,
@@ -25,6 +28,7 @@ class Patience:
         clock: Callable[[], float],
         sleep: Callable[[float], bool],
         chance: Callable[[], float],
+        is_known: bool = False,
     ) -> None:
         self._limit = limit_seconds
         self._clock = clock
@@ -32,11 +36,10 @@ class Patience:
         self._chance = chance
         self._began: float | None = None
         self._failures = 0
-        self._is_known = False
+        self._is_known = is_known
 
     def worked(self) -> None:
         """The outage, if there was one, is over."""
-        self._is_known = True
         self._began = None
         self._failures = 0
 
@@ -53,7 +56,7 @@ class Patience:
             raise error
 
     def _may_pass(self, error: ClusterError) -> bool:
-        """A server that knew us and does not any more may be missing its issuer's keys, or we a fresh token."""
+        """A server that does not know us any more may be missing its issuer's keys, or we a fresh token."""
         return isinstance(error, (Unavailable, TooManyRequests)) or (self._is_known and isinstance(error, Unauthorized))
 
     def insist(self, call: Callable[[], T]) -> T:

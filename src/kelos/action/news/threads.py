@@ -62,7 +62,7 @@ class Threads:
             namespace=self._namespace,
             pods=self._pods,
             post=self._post,
-            patience=self._patience(),
+            patience=self._patience(is_known=True),
             stop=self._stop,
         )
         self._start(stream.run)
@@ -89,18 +89,17 @@ class Threads:
         patience = self._patience()
         try:
             # A login may take long, and until then nothing needs to be ended.
-            self._patience().insist(self._api.credentials.signature)
+            patience.insist(self._api.credentials.signature)
             if not begin():
                 return
             task, is_new = self._obtain(manifest, patience)
-            patience.worked()
             self._post(Created(task=task, is_new=is_new))
             if self._inputs.wait:
                 Follower(
                     self._api,
                     task,
                     post=self._post,
-                    patience=patience,
+                    patience=self._patience(is_known=True),
                     stop=self._stop,
                     poll_seconds=float(self._inputs.poll_interval),
                 ).run()
@@ -117,8 +116,9 @@ class Threads:
                 return earlier, False
         return submit.submit(self._api, self._namespace, manifest, patience)
 
-    def _patience(self) -> Patience:
-        return Patience(outage_seconds(self._inputs), clock=monotonic, sleep=self._stop.wait, chance=random)
+    def _patience(self, *, is_known: bool = False) -> Patience:
+        limit = outage_seconds(self._inputs)
+        return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random, is_known=is_known)
 
     def _start(self, body: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=body, daemon=True)
