@@ -113,14 +113,17 @@ def end_task(api: Api, handle: Handle, why: str, *, tries: int = TRIES, seconds:
     return any(_within(seconds, lambda: _ask(api, handle, why, seconds)) for _ in range(tries))
 
 
-def reap(api: Api, handle: Handle, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> bool:
-    """The reaper's insistence: the same request for half a minute."""
+def reap(api: Api, handles: list[Handle], *, clock: Callable[[], float], sleep: Callable[[float], object]) -> set[str]:
+    """The reaper's insistence: the same requests for half a minute. The names of those that ended."""
     until = clock() + REAPER_SECONDS
-    while not end_task(api, handle, "The step ended before its Task", tries=1):
-        if clock() >= until:
-            return False
+    ended: set[str] = set()
+    while True:
+        for handle in handles:
+            if handle.name not in ended and end_task(api, handle, "The step ended before its Task", tries=1):
+                ended.add(handle.name)
+        if len(ended) == len(handles) or clock() >= until:
+            return ended
         sleep(REAPER_PAUSE_SECONDS)
-    return True
 
 
 def keep_lease(api: Api, handle: Handle, *, value: Callable[[int], str], seconds: int, stop: threading.Event) -> None:
@@ -142,6 +145,12 @@ def save_handle(path: Path, handle: Handle) -> None:
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(asdict(handle)), encoding="utf-8")
     draft.replace(path)
+
+
+def left_behind(folder: Path) -> list[Handle]:
+    """The Tasks that a step in this folder left without an end, and that are not meant to go on."""
+    found = (load_handle(path) for path in sorted(folder.glob("task-*.json")))
+    return [handle for handle in found if handle and not handle.is_over and handle.on_cancel != "detach"]
 
 
 def load_handle(path: Path) -> Handle | None:

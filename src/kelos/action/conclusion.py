@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -52,6 +52,16 @@ CLIENT_ENDINGS: Mapping[ClientReason, tuple[Conclusion, int]] = {
 
 # Reasons that may stand for long without anything being wrong; no limit of ours counts while one does.
 PATIENT_REASONS = (Reason.DEPENDENCY_UNFINISHED, Reason.BRANCH_HELD, Reason.CONCURRENCY_LIMIT)
+
+
+# With these the controller's sentence holds words of the agent or of its provider.
+REASONS_IN_THE_AGENTS_WORDS = (
+    Reason.AGENT_ERROR,
+    Reason.AGENT_INCOMPLETE,
+    Reason.RATE_LIMITED,
+    Reason.CREDENTIALS_REJECTED,
+    Reason.SETUP_FAILED,
+)
 
 
 # A Succeeded Task may still carry one of these from its way there, where another controller wrote the status.
@@ -107,6 +117,30 @@ def interrupted(name: str, *, is_cancelled: bool, policy: str) -> Ending:
     failed = "is not confirmed as cancelled: its lease will end it, or `kelos cancel` does"
     message = f"The step was stopped; Task '{name}' {f'was {done}' if is_cancelled else failed}"
     return Ending(conclusion=Conclusion.CANCELLED, reason=Reason.CANCELLED.kebab, exit_code=130, message=message)
+
+
+def dropped(name: str, why: str, *, was_created: bool, is_cancelled: bool) -> Ending:
+    """The ending of a Task whose chain cannot be completed."""
+    failed = "is not confirmed as cancelled: its lease will end it, or `kelos cancel` does"
+    done = ("was cancelled" if is_cancelled else failed) if was_created else "was not created"
+    message = f"{why}, so Task '{name}' {done}"
+    return Ending(conclusion=Conclusion.CANCELLED, reason=Reason.CANCELLED.kebab, exit_code=1, message=message)
+
+
+def without_words(ending: Ending, name: str) -> Ending:
+    """The ending without a sentence that the agent may have written."""
+    if ending.conclusion is Conclusion.SUCCESS:
+        return replace(ending, message=f"Task '{name}' succeeded")
+    if ending.reason in [reason.kebab for reason in REASONS_IN_THE_AGENTS_WORDS]:
+        return replace(ending, message=f"Task '{name}' failed; `logs: none` keeps back what the agent said")
+    return ending
+
+
+def progress_of(task: Manifest, *, is_discreet: bool = False) -> str:
+    """What the cluster says about a Task that goes on; when that may be no word of the agent, only about its start."""
+    if is_discreet and reason_of(task) not in PASSING_REASONS:
+        return ""
+    return str(status_of(task).get("message") or "")
 
 
 def too_late(late: ClientReason, name: str, *, news: str, then: str) -> Ending:

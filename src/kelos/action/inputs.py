@@ -63,6 +63,8 @@ class ActionInputs:
     on_failure: str = "fail"
     ttl: int | None = None
     logs: str = "stream"
+    log_format: str = "pretty"
+    log_max_bytes: int = 5 * 1024 * 1024
     require_results: tuple[str, ...] = ()
     summary: str = "metadata"
     dry_run: bool = False
@@ -198,6 +200,13 @@ def _bots(text: str, name: str) -> tuple[str, ...]:
     return names
 
 
+def _size(text: str, name: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,12})(KiB|MiB)?", text.strip(), re.ASCII)
+    if match is None:
+        raise UserError(f"The input `{name}` is '{excerpt(text.strip())}': write a number of bytes, or like 5MiB")
+    return int(match[1]) * {"KiB": 1024, "MiB": 1024**2}.get(match[2], 1)
+
+
 def _duration(text: str, name: str) -> int:
     return duration_seconds(text, f"The input `{name}`")
 
@@ -217,7 +226,9 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "on-rerun": _choice("new", "adopt"),
     "on-failure": _choice("fail", "warn"),
     "logs": _choice("stream", "on-failure", "none"),
-    "summary": _choice("metadata", "none"),
+    "log-format": _choice("pretty", "raw"),
+    "log-max-bytes": _size,
+    "summary": _choice("metadata", "full", "none"),
     "wait": _flag,
     "dry-run": _flag,
     "timeout": _duration,

@@ -33,11 +33,9 @@ class Limits:
     _created_at: float | None = None
     _counting_since: float | None = None
     _has_status: bool = False
-    _told_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._counting_since = self.began_at
-        self._told_at = self.began_at
 
     def created(self, now: float) -> None:
         """The cluster has the Task: from now on somebody there should take it up."""
@@ -51,10 +49,6 @@ class Limits:
         elif self._counting_since is None:
             self._counting_since = now
 
-    def told(self, now: float) -> None:
-        """Something was printed, so the next heartbeat can wait."""
-        self._told_at = now
-
     def overdue(self, now: float) -> ClientReason | None:
         """The limit that has passed, if any."""
         if now >= self._taken_up_until():
@@ -63,13 +57,9 @@ class Limits:
             return ClientReason.WAIT_TIMEOUT
         return None
 
-    def is_silent(self, now: float) -> bool:
-        return now >= self._told_at + HEARTBEAT_SECONDS
-
     def seconds_to_next(self, now: float) -> float:
         """How long nothing needs to be looked at."""
-        moments = (self._told_at + HEARTBEAT_SECONDS, self._wait_until(), self._taken_up_until())
-        return max(0.0, min(moments) - now)
+        return max(0.0, min(self._wait_until(), self._taken_up_until()) - now)
 
     def _taken_up_until(self) -> float:
         """A server that does not answer is another matter, and borne for as long as the lease."""
@@ -79,3 +69,20 @@ class Limits:
 
     def _wait_until(self) -> float:
         return float("inf") if self._counting_since is None else self._counting_since + self.wait_seconds
+
+
+class Silence:
+    """A log that says nothing for a minute looks like a step that hangs."""
+
+    def __init__(self, *, began_at: float) -> None:
+        self._told_at = began_at
+
+    def told(self, now: float) -> None:
+        """Something was printed, so the next heartbeat can wait."""
+        self._told_at = now
+
+    def is_over(self, now: float) -> bool:
+        return self.seconds_left(now) <= 0
+
+    def seconds_left(self, now: float) -> float:
+        return max(0.0, self._told_at + HEARTBEAT_SECONDS - now)

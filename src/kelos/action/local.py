@@ -108,12 +108,12 @@ def hide_from_neighbours() -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple[Manifest | None, tuple[Manifest, ...]]:
-    """The one Task, and what must exist before it; the latter only in mode local, for a cluster is not ours to fill."""
-    tasks = [document for document in documents if document.get("kind") == TASK.kind]
+def split_documents(
+    documents: tuple[Document, ...], *, is_local: bool
+) -> tuple[tuple[Manifest, ...], tuple[Manifest, ...]]:
+    """The Tasks, and what must exist before them; the latter only in mode local, for a cluster is not ours to fill."""
+    tasks = tuple(document for document in documents if document.get("kind") == TASK.kind)
     others = tuple(document for document in documents if document.get("kind") != TASK.kind)
-    if len(tasks) > 1:
-        raise UserError(f"The task-file holds {len(tasks)} Tasks: one use of the Action runs one Task")
     for other in others:
         if other.get("kind") in NOT_OURS_YET and str(other.get("apiVersion")).startswith(f"{GROUP}/"):
             raise UserError(
@@ -122,13 +122,13 @@ def split_documents(documents: tuple[Document, ...], *, is_local: bool) -> tuple
     if others and not is_local:
         found = excerpt(str(others[0].get("kind")))
         raise UserError(
-            f"The task-file holds a {found}: in mode cluster it may only hold the Task, so apply the rest beforehand"
+            f"The task-file holds a {found}: in mode cluster it may only hold Tasks, so apply the rest beforehand"
         )
     for other in others:
         kind_of(other)
     if documents and not tasks and not is_local:
         raise UserError("The task-file holds no Task: its `kind` must be Task")
-    return (tasks[0] if tasks else None), others
+    return tasks, others
 
 
 def kind_of(manifest: Manifest) -> Kind:

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from kelos.action import cancel, local, submit
@@ -20,72 +20,23 @@ from kelos.action.api.credentials import Credentials
 from kelos.action.api.identity import identity_target
 from kelos.action.api.kubeconfig import find_target, parse
 from kelos.action.api.target import Target
+from kelos.action.chain.doors import Doors
+from kelos.action.chain.followed import Surroundings
+from kelos.action.chain.plan import Chain, Link, check_inputs, links_of, namespace_in
+from kelos.action.chain.tally import whole_ending
 from kelos.action.conclusion import Conclusion, Ending, client_ending, never_submitted
 from kelos.action.documents import read_documents, read_file
 from kelos.action.inputs import ActionInputs, Workflow, env_name, read_inputs, read_workflow
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show
-from kelos.action.outputs import EARLY, Facts, outputs_of, results_of, write_outputs
-from kelos.action.step import Step, Surroundings
-from kelos.action.summary import summary_of, write_summary
+from kelos.action.step import Step
 from kelos.action.trust import gate
 from kelos.action.trust.prompt import read_prompt
-from kelos.agents.registry import reader_for
 from kelos.api.checks import check_namespace
-from kelos.api.kinds import TASK, Manifest
-from kelos.api.manifest import check_base
+from kelos.api.kinds import TASK
 from kelos.api.reasons import ClientReason
 from kelos.errors import KelosError
-
-
-@dataclass(slots=True, kw_only=True)
-class Doors:
-    """Where the step's results go, and what is known of the Task so far."""
-
-    env: Mapping[str, str]
-    console: Console
-    folder: Path
-    server_url: str = "https://github.com"
-    summary: str = "metadata"
-    forgives: bool = False
-    namespace: str = ""
-    task: Manifest
-    created: bool | None = None
-    book: LogBook | None = None
-
-    def started(self, task: Manifest, created: bool) -> None:
-        """Write the early outputs, so that a step which is killed still leaves them."""
-        self.task, self.created = task, created
-        values = outputs_of(task, None, Facts(namespace=self.namespace, created=created)).by_name
-        self._output({name: values[name] for name in EARLY})
-
-    def close(self, ending: Ending) -> None:
-        """Write every output and the summary, and say in one annotation what went wrong."""
-        results = self.folder / "results.json"
-        if found := results_of(self.task):
-            results.write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
-        facts = Facts(
-            namespace=self.namespace,
-            created=self.created,
-            server_url=self.server_url,
-            results_file=results if found else None,
-            log_file=self.book.path if self.book and self.book.exists else None,
-        )
-        values = outputs_of(self.task if self.created is not None else {}, ending, facts)
-        for warning in values.warnings:
-            self.console.warn(warning)
-        self._output(values.by_name)
-        if (path := self.env.get("GITHUB_STEP_SUMMARY")) and self.summary != "none":
-            write_summary(Path(path), summary_of(values.by_name))
-        if not self.env.get("GITHUB_OUTPUT"):
-            for name, value in values.by_name.items():
-                self.console.say(f"{name}={value}")
-        self.console.end()
-
-    def _output(self, values: Mapping[str, str]) -> None:
-        if path := self.env.get("GITHUB_OUTPUT"):
-            write_outputs(Path(path), values)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
     """The step. Every way out of it writes the outputs, and before a local plane has taken its time to end."""
-    doors = Doors(env=env, console=console, folder=folder, task={})
+    doors = Doors(env=env, console=console, folder=folder)
     with ExitStack() as stack:
         ending = _ending(env, doors, stack)
         exit_code = ending.exit_code
@@ -121,18 +72,19 @@ def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
 
 def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
     """End the Task that the step could not. It never fails the job: the lease is behind it."""
-    handle = cancel.load_handle(folder / "task.json")
-    if handle is None or handle.is_over or handle.on_cancel == "detach" or env.get(env_name("mode")) == "local":
+    handles = [] if env.get(env_name("mode")) == "local" else cancel.left_behind(folder)
+    if not handles:
         return 0
     try:
         api = _open(_target(env), console)
-        is_ended = cancel.reap(api, handle, clock=time.monotonic, sleep=time.sleep)
+        ended = cancel.reap(api, handles, clock=time.monotonic, sleep=time.sleep)
     except KelosError:
-        is_ended = False
-    if is_ended:
-        console.say(f"Task '{handle.name}' was still running and is cancelled now")
-    else:
-        console.warn(f"Task '{handle.name}' may still run: cancel it with `kelos cancel {handle.name}`")
+        ended = set()
+    for handle in handles:
+        if handle.name in ended:
+            console.say(f"Task '{handle.name}' was still running and is cancelled now")
+        else:
+            console.warn(f"Task '{handle.name}' may still run: cancel it with `kelos cancel {handle.name}`")
     return 0
 
 
@@ -152,61 +104,68 @@ def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
 
 def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: ExitStack) -> Ending:
     doors.server_url, doors.summary = workflow.server_url, inputs.summary
-    doors.forgives = inputs.on_failure == "warn"
+    doors.forgives, doors.is_discreet = inputs.on_failure == "warn", inputs.logs == "none"
+    doors.console.limit(inputs.log_max_bytes)
     if (refused := gate.refusal(inputs, doors.env, time.sleep)) is not None:
         return refused
     is_local = inputs.mode == "local"
     text = read_file(inputs.task_file, "task-file", workflow.folder) if inputs.task_file else ""
     documents = read_documents(text, f"The task-file '{inputs.task_file}'") if text else ()
-    base, others = local.split_documents(documents, is_local=is_local)
-    check_base(base)
-    prompt = read_prompt(inputs, workflow, base)
+    tasks, others = local.split_documents(documents, is_local=is_local)
+    links = links_of(tasks)
+    check_inputs(links, inputs)
+    prompt = read_prompt(inputs, workflow, links[0].base)
     for warning in prompt.warnings:
         doors.console.warn(warning)
+    doors.links, from_file = links, namespace_in(links)
+    namespace = inputs.namespace or from_file or "default"
+    chain = Chain(links=links, inputs=inputs, workflow=workflow, prompt=prompt.text, namespace=namespace)
     if is_local:
-        _check(inputs, workflow, prompt.text, base)  # what is wrong is said before anything is started
+        chain.check()  # what is wrong is said before anything is started
         plane = local.LocalPlane(_python(doors.env), doors.env, doors.folder / "plane.log")
         target = parse(stack.enter_context(plane), folder=doors.folder)
     else:
         target = _target(doors.env)
     api = _open(target, doors.console)
-    from_file = str(((base or {}).get("metadata") or {}).get("namespace") or "")
     doors.namespace = check_namespace(inputs.namespace or from_file or target.namespace)
-    manifest = submit.build_manifest(inputs, workflow, prompt=prompt.text, base=base, namespace=doors.namespace)
+    chain = replace(chain, namespace=doors.namespace)
     local.create_others(api, doors.namespace, others)
-    return _follow(inputs, workflow, manifest, api, doors)
+    return _dry_run(chain, api, doors) if inputs.dry_run else _follow(chain, api, doors)
 
 
-def _follow(inputs: ActionInputs, workflow: Workflow, manifest: Manifest, api: Api, doors: Doors) -> Ending:
-    if inputs.dry_run:
-        return _dry_run(api, manifest, doors)
-    agent_type = str((manifest["spec"].get("worker") or manifest["spec"]).get("type"))
-    book = LogBook(
-        doors.folder / "log.txt",
-        show=Show(reader_for(agent_type)),
-        console=doors.console,
-        is_live=inputs.logs == "stream",
-    )
-    doors.book = book
-    around = Surroundings(api=api, console=doors.console, book=book, folder=doors.folder, started=doors.started)
-    step = Step(inputs, workflow, manifest, around)
-    ending = step.run()
-    doors.task = step.task
-    if inputs.logs == "on-failure" and ending.exit_code and book.tail:
-        doors.console.group(f"The last {len(book.tail)} lines of the log", list(book.tail))
-    return ending
+def _follow(chain: Chain, api: Api, doors: Doors) -> Ending:
+    inputs = chain.inputs
+    width = max(len(link.key) for link in chain.links)
+
+    def book_for(link: Link, agent_type: str) -> LogBook:
+        return LogBook(
+            doors.folder / ("log.txt" if chain.is_alone else f"log-{link.key}.txt"),
+            show=Show(agent_type, is_raw=inputs.log_format == "raw"),
+            console=doors.console,
+            is_live=inputs.logs == "stream",
+            label="" if chain.is_alone else f"{link.key:<{width}} ",
+        )
+
+    around = Surroundings(api=api, console=doors.console, folder=doors.folder, started=doors.started)
+    step = Step(chain, around, book_for)
+    step.run()
+    doors.tasks = step.tasks
+    for one in step.tasks:
+        if inputs.logs == "on-failure" and one.ending and one.ending.exit_code and one.book.tail:
+            of_task = "" if chain.is_alone else f" of Task '{one.key}'"
+            doors.console.group(f"The last {len(one.book.tail)} lines of the log{of_task}", list(one.book.tail))
+    return whole_ending(step.tasks, chain.links, is_interrupted=step.is_interrupted)
 
 
-def _dry_run(api: Api, manifest: Manifest, doors: Doors) -> Ending:
-    answer = api.create(TASK, doors.namespace, manifest, dry_run=True)
-    answer.get("metadata", {}).pop("managedFields", None)
-    doors.console.group("The Task, as the cluster would take it", json.dumps(answer, indent=2).splitlines())
-    name = manifest["metadata"]["name"]
-    return Ending(conclusion=Conclusion.SKIPPED, message=f"Task '{name}' would be accepted; `dry-run` created nothing")
-
-
-def _check(inputs: ActionInputs, workflow: Workflow, prompt: str, base: Manifest | None) -> None:
-    submit.build_manifest(inputs, workflow, prompt=prompt, base=base, namespace=inputs.namespace or "default")
+def _dry_run(chain: Chain, api: Api, doors: Doors) -> Ending:
+    names = chain.names()
+    for link in chain.links:
+        answer = api.create(TASK, doors.namespace, chain.build(link, names), dry_run=True)
+        answer.get("metadata", {}).pop("managedFields", None)
+        doors.console.group("The Task, as the cluster would take it", json.dumps(answer, indent=2).splitlines())
+    would_be = " and ".join(f"'{name}'" for name in names.values())
+    what = f"Task {would_be}" if chain.is_alone else f"The Tasks {would_be}"
+    return Ending(conclusion=Conclusion.SKIPPED, message=f"{what} would be accepted; `dry-run` created nothing")
 
 
 def _target(env: Mapping[str, str]) -> Target:

@@ -71,6 +71,7 @@ OUTPUTS: dict[str, Rule] = {
     "results-file": _is_one_line,
     "log-file": _is_one_line,
     "session-id": _matches(r"[-A-Za-z0-9._]{1,128}"),
+    "tasks": _is_ours,
 }
 _USAGE_FIELDS = {
     "cost-usd": "cost",
@@ -105,11 +106,7 @@ def outputs_of(task: Manifest, ending: Ending | None, facts: Facts) -> Values:
     """Every output, empty when unknown; what does not look as it must is left empty and warned about."""
     found = {**_of_the_task(task), **_of_the_run(task, facts)}
     if ending is not None:
-        found |= {
-            "conclusion": ending.conclusion.value,
-            "failure-reason": ending.reason,
-            "message": clean_message(ending.message),
-        }
+        found |= ending_values(ending)
     values, warnings = dict.fromkeys(OUTPUTS, ""), []
     for name in OUTPUTS:
         value = found.get(name) or ""
@@ -121,6 +118,15 @@ def outputs_of(task: Manifest, ending: Ending | None, facts: Facts) -> Values:
         values["pr"] = values["pr-number"] = ""
         warnings.append(f"The outputs `pr` and `pr-number` are left empty: it is no pull request of {facts.server_url}")
     return Values(by_name=values, warnings=tuple(warnings))
+
+
+def ending_values(ending: Ending) -> dict[str, str]:
+    """The three outputs that say how it ended."""
+    return {
+        "conclusion": ending.conclusion.value,
+        "failure-reason": ending.reason,
+        "message": clean_message(ending.message),
+    }
 
 
 def results_of(task: Manifest) -> dict[str, str]:

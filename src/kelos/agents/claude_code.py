@@ -80,6 +80,24 @@ class ClaudeReader:
         self._session = ""
         self._error = ""
         self._turns = 0
+        self._messages: dict[str, jl.Event] = {}
+
+    @property
+    def so_far(self) -> Usage:
+        """Before the result nobody tells the cost, and of an answer only its first tokens are counted."""
+        if self._result is not None:
+            return _usage(self._result, self._model)
+
+        def total(member: str) -> int | None:
+            found = [count for usage in self._messages.values() if (count := jl.count(usage, member)) is not None]
+            return sum(found) if found else None
+
+        return Usage(
+            input_tokens=total("input_tokens"),
+            cache_read_tokens=total("cache_read_input_tokens"),
+            cache_write_tokens=total("cache_creation_input_tokens"),
+            model=self._model or None,
+        )
 
     def feed(self, line: str) -> tuple[Shown, ...]:
         event = jl.parse_line(line)
@@ -102,6 +120,8 @@ class ClaudeReader:
             self._error = jl.text(event, "error")
             return ()  # the result event says it again
         self._turns += 1
+        if isinstance(usage := jl.dig(event, "message", "usage"), dict):
+            self._messages[jl.text(event, "message", "id")] = usage  # one message may come in several events
         shown = [rendering.turn(self._turns)]
         for block in jl.objects(event, "message", "content"):
             if jl.text(block, "type") == "text":

@@ -107,6 +107,10 @@ class CodexReader:
         self._is_in_turn = False
         self._sums: dict[str, int] = {}
 
+    @property
+    def so_far(self) -> Usage:
+        return self._usage()
+
     def feed(self, line: str) -> tuple[Shown, ...]:
         event = jl.parse_line(line)
         if event is None:
@@ -138,7 +142,7 @@ class CodexReader:
             self._response = jl.text(event, "item", "text")
             return (rendering.answer(self._response),)
         if kind == "command_execution":
-            return (rendering.note(f"[command] {summary(jl.text(event, 'item', 'command'))}"),)
+            return (rendering.command(jl.text(event, "item", "command")),)
         return (rendering.note(f"[item {summary(kind)}]"),) if kind else ()
 
     def _turn_completed(self, event: jl.Event) -> tuple[Shown, ...]:

@@ -78,6 +78,10 @@ class CursorReader:
         self._session = ""
         self._turns = 0
 
+    @property
+    def so_far(self) -> Usage:
+        return _usage(self._result, self._model)
+
     def feed(self, line: str) -> tuple[Shown, ...]:
         event = jl.parse_line(line)
         if event is None:

@@ -129,6 +129,18 @@ class DemoReader:
         self._session = ""
         self._said = ""
 
+    @property
+    def so_far(self) -> Usage:
+        result = self._result
+        return Usage(
+            input_tokens=jl.count(result, "usage", "input"),
+            output_tokens=jl.count(result, "usage", "output"),
+            cache_read_tokens=jl.count(result, "usage", "cache-read"),
+            cache_write_tokens=jl.count(result, "usage", "cache-write"),
+            cost_usd=jl.plain(jl.number(result, "usage", "cost")),
+            model=NAME if self._session else None,
+        )
+
     def feed(self, line: str) -> tuple[Shown, ...]:
         event = jl.parse_line(line)
         if event is None:
@@ -150,15 +162,7 @@ class DemoReader:
 
     def end(self, exit_code: int | None, stderr: str = "") -> AgentEnd:
         result = self._result
-        usage = Usage(
-            input_tokens=jl.count(result, "usage", "input"),
-            output_tokens=jl.count(result, "usage", "output"),
-            cache_read_tokens=jl.count(result, "usage", "cache-read"),
-            cache_write_tokens=jl.count(result, "usage", "cache-write"),
-            cost_usd=jl.plain(jl.number(result, "usage", "cost")),
-            model=NAME if self._session else None,
-        )
-        seen = verdict.Seen(usage=usage, response=self._said or None, session_id=self._session or None)
+        seen = verdict.Seen(usage=self.so_far, response=self._said or None, session_id=self._session or None)
         if result is None:
             return verdict.without_an_end(NAME, exit_code, stderr, seen)
         if error := jl.text(result, "error"):

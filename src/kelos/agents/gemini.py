@@ -135,6 +135,10 @@ class GeminiReader:
         self._turns = 0
         self._is_mid_line = False
 
+    @property
+    def so_far(self) -> Usage:
+        return _usage(self._result, self._model)
+
     def feed(self, line: str) -> tuple[Shown, ...]:
         event = jl.parse_line(line)
         if event is None:

@@ -149,6 +149,10 @@ class OpenCodeReader:
             return None
         return f"{self._unknown_steps} answers in a row came without a finish reason, and opencode asks for ever"
 
+    @property
+    def so_far(self) -> Usage:
+        return self._usage()
+
     def feed(self, line: str) -> tuple[Shown, ...]:
         event = jl.parse_line(line)
         if event is None:

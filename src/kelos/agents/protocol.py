@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from kelos.api.outcome import AgentEnd
+from kelos.api.outcome import AgentEnd, Usage
 
 McpServers = Mapping[str, Mapping[str, Any]]
 """Name → {type, command, args, url, headers, env}; secrets are already resolved, empty members may be missing."""
@@ -97,12 +97,22 @@ class Stream(str, Enum):
     STDERR = "stderr"
 
 
+class Line(str, Enum):
+    """What a piece of the log is about."""
+
+    TEXT = "text"
+    NOTE = "note"
+    TURN = "turn"
+    TOOL = "tool"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """One piece of a readable log: write `text` as it is, line ends included."""
 
     stream: Stream
     text: str
+    line: Line = Line.TEXT
 
 
 class StreamReader(Protocol):
@@ -111,6 +121,10 @@ class StreamReader(Protocol):
     @property
     def should_stop(self) -> str | None:
         """A sentence when the run can come to no good end any more and only spends, else None."""
+
+    @property
+    def so_far(self) -> Usage:
+        """What the run has used, as far as its stream has told."""
 
     def feed(self, line: str) -> tuple[Shown, ...]:
         """Take one line in and say how a person should see it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kelos.agents.json_lines import text
-from kelos.agents.protocol import Shown, Stream
+from kelos.agents.protocol import Line, Shown, Stream
 from kelos.agents.sentences import printable, summary
 
 # The first of these that a tool's input has says best what the call is about.
@@ -36,17 +36,22 @@ def piece(words: str) -> Shown:
     return Shown(stream=Stream.STDOUT, text=printable(words))
 
 
-def note(words: str) -> Shown:
+def note(words: str, line: Line = Line.NOTE) -> Shown:
     """What we say about the run."""
-    return Shown(stream=Stream.STDERR, text=f"{printable(words)}\n")
+    return Shown(stream=Stream.STDERR, text=f"{printable(words)}\n", line=line)
 
 
 def turn(number: int) -> Shown:
-    return note(f"\n--- Turn {number} ---")
+    return note(f"\n--- Turn {number} ---", Line.TURN)
 
 
 def tool(name: str, arguments: object) -> Shown:
     """One line for a tool call."""
     told = next((found for key in _TELLING if (found := text(arguments, key))), "")
     label = summary(name) or "?"
-    return note(f"[tool] {label}: {summary(told)}" if told else f"[tool] {label}")
+    return note(f"[tool] {label}: {summary(told)}" if told else f"[tool] {label}", Line.TOOL)
+
+
+def command(words: str) -> Shown:
+    """One line for a shell command."""
+    return note(f"[command] {summary(words)}", Line.TOOL)

@@ -56,7 +56,12 @@ def test_a_step_ends_with_the_results_of_its_task(job: Job, kubernetes: FakeKube
         "results-file": str(job.folder / "temp/kelos-1/results.json"),
         "log-file": "",
         "session-id": "",
+        "tasks": result.outputs["tasks"],
     } == result.outputs
+    (typed,) = json.loads(result.outputs["tasks"]).values()
+    assert (name, 0.25, 1200, True, RESULTS, None) == tuple(
+        typed[key] for key in ("task-name", "cost-usd", "input-tokens", "created", "results", "session-id")
+    )
     assert "| Pull request | <https://github.com/acme/widgets/pull/7> |" in result.summary
 
 
@@ -129,7 +134,7 @@ def test_live_lines_are_shown_while_the_task_runs(job: Job, kubernetes: FakeKube
         ({"context-file": "latin.md"}, "The context-file 'latin.md' is not UTF-8 at byte 1"),
         ({"context-file": "long.md"}, "The context-file has 524289 bytes, the limit is 262144: cut it"),
         ({"prompt": "", "context": "an issue"}, "There is nothing to do: set one of the inputs `prompt`"),
-        ({"task-file": "two.yaml"}, "The task-file holds a Workspace: in mode cluster it may only hold the Task"),
+        ({"task-file": "two.yaml"}, "The task-file holds a Workspace: in mode cluster it may only hold Tasks"),
         ({"task-file": "pod.yaml"}, "The task-file holds a Pod"),
     ],
 )

@@ -13,7 +13,6 @@ from kelos.action.log.console import Console
 from kelos.action.log.show import Show
 from kelos.action.log.stream import Resumption, has_ended
 from kelos.action.log.text import LINE_LIMIT, clean_lines, clean_message
-from kelos.agents.registry import reader_for
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_the_book_keeps_all_and_shows_what_people_read(tmp_path):
     stream = io.StringIO()
     book = LogBook(
         tmp_path / "log",
-        show=Show(reader_for("claude-code")),
+        show=Show("claude-code"),
         console=Console(is_actions=False, stream=stream),
         is_live=True,
     )

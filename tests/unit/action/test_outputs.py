@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from fakes.runner import parse_outputs
 from kelos.action.conclusion import Conclusion, Ending
 from kelos.action.outputs import OUTPUTS, VALUE_LIMIT_BYTES, Facts, outputs_of, write_outputs
-from kelos.action.summary import LIMIT_BYTES, summary_of, write_summary
 
 DONE = Ending(conclusion=Conclusion.SUCCESS, message="done")
 
@@ -166,31 +165,3 @@ def test_a_branch_that_is_passed_on_is_harmless_even_unquoted(tmp_path: Path):
     done = subprocess.run(["bash", "-c", f"printf %s {branch}"], capture_output=True, text=True, check=True, timeout=30)
 
     assert branch == done.stdout
-
-
-def test_the_summary_is_a_table_of_values():
-    """Agent-written Markdown brings tracking images and fake links."""
-    text = summary_of(
-        {
-            "conclusion": "success",
-            "branch": "a|b`c",
-            "pr": "https://github.com/a/b/pull/1",
-            "model": "https://evil.example/x",
-            "message": "![x](y)",
-        }
-    )
-
-    assert "| Branch | `a\\|b'c` |" in text
-    assert "| Pull request | <https://github.com/a/b/pull/1> |" in text
-    assert "| Model | `https://evil.example/x` |" in text
-    assert "![x]" not in text
-
-
-def test_a_summary_that_would_make_the_runner_drop_everything_is_left_out(tmp_path: Path):
-    """Past 1 MiB the whole of the step's summary is lost, ours or not."""
-    path = tmp_path / "summary"
-    path.write_text("x" * LIMIT_BYTES)
-
-    write_summary(path, "more")
-
-    assert LIMIT_BYTES == path.stat().st_size

@@ -1,4 +1,4 @@
-"""Keeps the Task's log: whole in a file, readable on the console when that is wanted, its last lines for a failure."""
+"""Keeps a Task's log: whole in a file, readable on the console when that is wanted, its last lines for a failure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,38 @@ TAIL_LINES = 50
 
 
 class LogBook:
-    """Only the main thread writes it."""
+    """Only the main thread writes it. `label` tells the lines of several Tasks apart."""
 
-    def __init__(self, path: Path, *, show: Show, console: Console, is_live: bool) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, show: Show, console: Console, is_live: bool, label: str = "") -> None:
+        self.path, self.label = path, label
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._show = show
         self._console = console
         self._is_live = is_live
 
-    def write(self, container: str, line: str) -> bool:
-        """Take one raw line; whether something was shown."""
-        with self.path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(f"{line}\n")
-        shown = self._show.feed(container, line)
-        if not shown:
-            return False
-        self.tail.extend(shown.splitlines())
-        if self._is_live:
-            self._console.agent(shown)
-        return self._is_live
+    @property
+    def spent(self) -> str:
+        """Money and tokens so far, "" when nothing is known."""
+        return str(self._show.spent)
 
     @property
     def exists(self) -> bool:
         return self.path.exists()
+
+    def write(self, container: str, line: str, pod: str = "") -> bool:
+        """Take one raw line; whether something was shown."""
+        with self.path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.write(f"{line}\n")
+        return self._tell(self._show.feed(container, line, pod))
+
+    def close(self) -> None:
+        """Show what came without an end of line."""
+        self._tell(self._show.end())
+
+    def _tell(self, shown: str) -> bool:
+        if not shown:
+            return False
+        self.tail.extend(shown.splitlines())
+        if self._is_live:
+            self._console.agent(shown, self.label)
+        return self._is_live

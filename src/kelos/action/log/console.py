@@ -45,11 +45,15 @@ class Console:
                 if line.strip():
                     self._print(f"::add-mask::{_escape(line)}")
 
-    def agent(self, text: str) -> None:
-        """Text of the agent: cleaned, marked line by line, and behind the fence."""
+    def limit(self, size_bytes: int) -> None:
+        """Print no more than so much of the agent's text."""
+        self._left = size_bytes
+
+    def agent(self, text: str, label: str = "") -> None:
+        """Text of the agent: cleaned, marked line by line with the Task it is from, and behind the fence."""
         self._close_road()
         for line in clean_lines(text):
-            self._print_within_limit(f"{PREFIX}{line}".rstrip())
+            self._print_within_limit(f"{label}{PREFIX}{line}".rstrip())
 
     def group(self, title: str, lines: list[str]) -> None:
         """A folded block of agent text."""

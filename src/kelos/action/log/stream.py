@@ -112,7 +112,7 @@ class LogStream:
             self.patience.worked()
             for line in lines:
                 if (text := resumption.fresh(line)) is not None:
-                    self.post(LogLine(container=container, text=text))
+                    self.post(LogLine(container=container, text=text, pod=pod))
 
     def _find(self, name: str) -> Manifest | None:
         try:

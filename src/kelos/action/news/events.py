@@ -43,6 +43,7 @@ class Broken:
 class LogLine:
     container: str
     text: str
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,5 @@ class Signalled:
     number: int
 
 
-LogEvent = LogLine | LogsOver | Warned
-Event = Created | Seen | Vanished | Broken | Signalled | LogEvent
+Event = Created | Seen | Vanished | Broken | Signalled | LogLine | LogsOver | Warned
 Post = Callable[[Event], None]

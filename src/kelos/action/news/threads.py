@@ -14,10 +14,9 @@ from kelos.action.api.patience import Patience
 from kelos.action.cancel import Handle, keep_lease
 from kelos.action.inputs import ActionInputs, Workflow
 from kelos.action.log.stream import LogStream
-from kelos.action.news.events import Broken, Created, Post
+from kelos.action.news.events import Post
 from kelos.action.news.watch import Follower
 from kelos.api.kinds import Manifest
-from kelos.errors import KelosError
 
 LAST_RENEWAL_SECONDS = 10.0
 
@@ -38,9 +37,17 @@ class Threads:
         self._stop = threading.Event()
         self._lease: threading.Thread | None = None
 
-    def submit(self, manifest: Manifest, begin: Callable[[], bool]) -> None:
-        """Create the Task, or find it, and follow it from there; `begin` is asked just before anything is sent."""
-        self._start(lambda: self._submit_and_follow(manifest, begin))
+    def follow(self, task: Manifest) -> None:
+        """Tell every change of the Task from here on."""
+        follower = Follower(
+            self._api,
+            task,
+            post=self._post,
+            patience=self.patience(is_known=True),
+            stop=self._stop,
+            poll_seconds=float(self._inputs.poll_interval),
+        )
+        self._start(follower.run)
 
     def keep_lease(self, handle: Handle) -> None:
         """Give a sign of life again and again, if the Task was promised one."""
@@ -62,7 +69,7 @@ class Threads:
             namespace=self._namespace,
             pods=self._pods,
             post=self._post,
-            patience=self._patience(is_known=True),
+            patience=self.patience(is_known=True),
             stop=self._stop,
         )
         self._start(stream.run)
@@ -85,38 +92,8 @@ class Threads:
         """The same without a moment for anything."""
         self._stop.set()
 
-    def _submit_and_follow(self, manifest: Manifest, begin: Callable[[], bool]) -> None:
-        patience = self._patience()
-        try:
-            # A login may take long, and until then nothing needs to be ended.
-            patience.insist(self._api.credentials.signature)
-            if not begin():
-                return
-            task, is_new = self._obtain(manifest, patience)
-            self._post(Created(task=task, is_new=is_new))
-            if self._inputs.wait:
-                Follower(
-                    self._api,
-                    task,
-                    post=self._post,
-                    patience=self._patience(is_known=True),
-                    stop=self._stop,
-                    poll_seconds=float(self._inputs.poll_interval),
-                ).run()
-        except KelosError as error:
-            self._post(Broken(error=error))
-        except Exception as error:
-            self._post(Broken(error=KelosError(f"The Action has a fault ({type(error).__name__}): report it")))
-            raise
-
-    def _obtain(self, manifest: Manifest, patience: Patience) -> tuple[Manifest, bool]:
-        if self._inputs.on_rerun == "adopt":
-            earlier = submit.find_earlier(self._api, self._namespace, manifest, patience)
-            if earlier is not None:
-                return earlier, False
-        return submit.submit(self._api, self._namespace, manifest, patience)
-
-    def _patience(self, *, is_known: bool = False) -> Patience:
+    def patience(self, *, is_known: bool = False) -> Patience:
+        """For how long an outage is borne, by a server that has taken our signature before or not."""
         limit = outage_seconds(self._inputs)
         return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random, is_known=is_known)
 
