@@ -143,7 +143,7 @@ class CodexReader:
             return (rendering.answer(self._response),)
         if kind == "command_execution":
             return (rendering.command(jl.text(event, "item", "command")),)
-        return (rendering.note(f"[item {summary(kind)}]"),) if kind else ()
+        return (rendering.item(kind, _about(event["item"])),) if kind else ()
 
     def _turn_completed(self, event: jl.Event) -> tuple[Shown, ...]:
         self._completed += 1
@@ -175,6 +175,13 @@ class CodexReader:
             output_tokens=self._sums.get("output_tokens"),
             reasoning_tokens=self._sums.get("reasoning_output_tokens"),
         )
+
+
+def _about(item: object) -> str:
+    """The files an item changed, the tool it called, or what it says."""
+    files = ", ".join(jl.text(change, "path") for change in jl.objects(item, "changes"))
+    called = ".".join(name for name in (jl.text(item, "server"), jl.text(item, "tool")) if name)
+    return files or called or jl.text(item, "message") or jl.text(item, "query")
 
 
 _COUNTS = (

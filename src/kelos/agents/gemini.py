@@ -134,6 +134,7 @@ class GeminiReader:
         self._error = ""
         self._turns = 0
         self._is_mid_line = False
+        self._is_between_turns = True
 
     @property
     def so_far(self) -> Usage:
@@ -145,10 +146,18 @@ class GeminiReader:
             return rendering.raw(line)
         kind = jl.text(event, "type")
         if kind == "message":
-            return self._message(event)
+            return self._turn(event) + self._message(event)
         shown = (rendering.piece("\n"),) if self._is_mid_line else ()
         self._is_mid_line = False
-        return shown + self._event(kind, event)
+        return shown + self._turn(event) + self._event(kind, event)
+
+    def _turn(self, event: jl.Event) -> tuple[Shown, ...]:
+        """The model speaks again after the tools it had called."""
+        kind, is_delta = jl.text(event, "type"), event.get("delta") is True
+        speaks = kind == "tool_use" or (kind == "message" and is_delta and jl.text(event, "role") == "assistant")
+        begins = speaks and self._is_between_turns
+        self._is_between_turns = kind == "tool_result" or (self._is_between_turns and not speaks)
+        return (rendering.step(),) if begins else ()
 
     def _event(self, kind: str, event: jl.Event) -> tuple[Shown, ...]:
         if kind == "init":

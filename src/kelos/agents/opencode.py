@@ -166,6 +166,7 @@ class OpenCodeReader:
             return (rendering.tool(jl.text(event, "part", "tool"), jl.dig(event, "part", "state", "input")),)
         if kind == "step_start":
             self._last_reason = None  # one that never finishes is no end
+            return (rendering.step(),)
         if kind == "step_finish":
             return self._step(event)
         if kind == "error":

@@ -45,11 +45,21 @@ def turn(number: int) -> Shown:
     return note(f"\n--- Turn {number} ---", Line.TURN)
 
 
+def step() -> Shown:
+    """The agent goes on to its next answer, in streams that have no word for that."""
+    return Shown(stream=Stream.STDERR, text="", line=Line.TURN)
+
+
 def tool(name: str, arguments: object) -> Shown:
     """One line for a tool call."""
     told = next((found for key in _TELLING if (found := text(arguments, key))), "")
     label = summary(name) or "?"
     return note(f"[tool] {label}: {summary(told)}" if told else f"[tool] {label}", Line.TOOL)
+
+
+def item(kind: str, about: str) -> Shown:
+    """One line for an item of another kind."""
+    return note(f"[item {summary(kind)}] {summary(about)}" if about else f"[item {summary(kind)}]", Line.TOOL)
 
 
 def command(words: str) -> Shown:

@@ -52,6 +52,7 @@ class Show:
         self._before = Spent()
         self._is_in_block = False
         self._unfinished = ""
+        self._turns = 0
 
     @property
     def spent(self) -> Spent:
@@ -90,8 +91,10 @@ class Show:
     def _worded(self, piece: Shown) -> str:
         if piece.line is Line.TOOL:
             return f"  {piece.text}"
-        if piece.line is Line.TURN and (spent := str(self.spent)):
-            return f"{piece.text.rstrip().removesuffix('---')}({spent} so far) ---\n"
+        if piece.line is Line.TURN:
+            self._turns += 1
+            spent = str(self.spent)
+            return f"\n--- Turn {self._turns}{f' ({spent} so far)' if spent else ''} ---\n"
         return piece.text
 
 
