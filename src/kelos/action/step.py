@@ -27,7 +27,6 @@ class Step:
         self._events: SimpleQueue[tuple[str, Event]] = SimpleQueue()
         self._silence = Silence(began_at=around.clock())
         self._began_at = around.clock()
-        self._order: list[str] = []
         self.is_interrupted = False
         self._followed = {
             link.key: self._follow(link, around.folder / f"task-{number}.json", book_for)
@@ -36,9 +35,8 @@ class Step:
 
     @property
     def tasks(self) -> tuple[Followed, ...]:
-        """Every Task, in the order of the endings; those without one come last."""
-        ended = [self._followed[key] for key in self._order]
-        return (*ended, *(one for one in self._followed.values() if one not in ended))
+        """Every Task, in the order in which their ends were known."""
+        return tuple(sorted(self._followed.values(), key=lambda one: one.decided_at))
 
     def run(self) -> None:
         """Submit, follow, conclude. Whatever happens, every Task has an ending then."""
@@ -74,11 +72,10 @@ class Step:
         )
 
     def _is_over(self) -> bool:
-        for key, one in self._followed.items():
-            if one.ending and key not in self._order:
+        for one in self._followed.values():
+            if one.ending:
                 one.book.close()
-                self._order.append(key)
-        return len(self._order) == len(self._followed)
+        return all(one.ending for one in self._followed.values())
 
     def _next(self) -> None:
         now = self._around.clock()
@@ -96,7 +93,6 @@ class Step:
         if one.ending is None:
             one.take(event)
         if isinstance(event, Broken) and one.created is None:
-            self._is_over()
             self._each(lambda other: other.drop(f"Task '{key}' of the same task-file could not be created"))
 
     def _give_a_sign(self, now: float) -> None:

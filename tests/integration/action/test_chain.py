@@ -116,6 +116,25 @@ def test_the_first_failure_decides_and_all_are_waited_for(chained: Job, kubernet
     ]
 
 
+def test_what_failed_because_of_another_never_decides(chained: Job, kubernetes: FakeKubernetes):
+    """The end of the dependent may be seen first."""
+
+    def play(task: dict) -> None:
+        if key_of(task) == "pr":
+            for key, reason in (("pr", "DependencyFailed"), ("tests", "AgentError"), ("scaffold", "")):
+                name = by_key(kubernetes)[key]["metadata"]["name"]
+                if reason:
+                    kubernetes.fail(name, reason, f"{key} went wrong")
+                else:
+                    kubernetes.succeed(name)
+
+    kubernetes.on_create = play
+
+    result = chained.use(with_=USE)
+
+    assert ("agent-error", "tests") == (result.outputs["failure-reason"], result.outputs["message"].split()[0])
+
+
 def test_a_failure_does_not_stop_what_does_not_depend_on_it(chained: Job, kubernetes: FakeKubernetes):
     """Independent work that was paid for is not thrown away."""
     path = chained.folder / "workspace/pipeline.yaml"

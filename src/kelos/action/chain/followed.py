@@ -83,7 +83,7 @@ class Followed:
         self._has_logs = self._is_warned = self._was_refused = self._is_answered = False
         self.news = self._pod = ""
         self._verdict: Ending | None = None
-        self._settles_since = 0.0
+        self.decided_at = float("inf")
         self._limits = Limits(
             wait_seconds=wait_seconds(
                 timeout=manifest["spec"].get("timeoutSeconds"),
@@ -216,7 +216,7 @@ class Followed:
             self._is_warned = True
             self._around.console.warn(problem)
         if ending := self._conclude():
-            self._verdict, self._settles_since = ending, self._around.clock()
+            self._verdict, self.decided_at = ending, self._around.clock()
             self.hold.let_go()
             self.threads.no_more_pods()
 
@@ -239,11 +239,12 @@ class Followed:
 
     def _settled_at(self) -> float:
         """A moment for late results and for the rest of the log."""
-        return self._settles_since + (DRAIN_SECONDS if is_settled(self.task) else SETTLE_SECONDS)
+        return self.decided_at + (DRAIN_SECONDS if is_settled(self.task) else SETTLE_SECONDS)
 
     def _end(self, ending: Ending | None) -> None:
         if self.ending is None:
             self.ending = ending
+            self.decided_at = min(self.decided_at, self._around.clock())
             self.threads.hurry()
 
     def _too_late(self, late: ClientReason) -> Ending:

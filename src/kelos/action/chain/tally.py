@@ -12,6 +12,7 @@ from kelos.action.chain.plan import Link
 from kelos.action.conclusion import Conclusion, Ending, never_submitted, status_of
 from kelos.action.outputs import OUTPUTS, VALUE_LIMIT_BYTES, results_of
 from kelos.api.kinds import Manifest
+from kelos.api.reasons import Reason
 
 GOOD = (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED)
 SUMMED = ("cost-usd", "input-tokens", "output-tokens", "cache-read-tokens", "cache-write-tokens")
@@ -28,8 +29,12 @@ class Told:
 
 
 def deciding(tasks: tuple[Followed, ...], links: tuple[Link, ...]) -> Followed:
-    """The Task that failed first, else the last one of the file. `tasks` come in the order of their endings."""
+    """The Task that failed first, else the last one of the file. `tasks` come in the order of their endings.
+
+    One that failed because of another never decides before that one, whose end may be seen later.
+    """
     failed = [one for one in tasks if one.ending is not None and one.ending.conclusion not in GOOD]
+    failed.sort(key=lambda one: one.ending is not None and one.ending.reason == Reason.DEPENDENCY_FAILED.kebab)
     last = [link.key for link in links if link.is_last][-1]
     return failed[0] if failed else next(one for one in tasks if one.key == last)
 
