@@ -99,34 +99,6 @@ def test_the_reaper_runs_whatever_happened():
     assert STEPS["End what a stopped step left behind"]["if"].startswith("always()")
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_calls_the_action_as_it_is(path):
-    """People copy these."""
-    uses = [step for step in steps_of(yaml.safe_load(path.read_text())) if "kelos-action" in step.get("uses", "")]
-
-    assert uses
-    for step in uses:
-        assert set(step["with"]) <= set(ACTION["inputs"])
-        read_inputs({env_name(name): str(value) for name, value in step["with"].items()})
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_pins_the_actions_of_others(path):
-    """A tag can be moved; a commit cannot."""
-    others = [step["uses"] for step in steps_of(yaml.safe_load(path.read_text())) if "uses" in step]
-
-    assert all(re.search(r"@[0-9a-f]{40}$", uses) for uses in others if not uses.startswith(("kelos-dev/", "./")))
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_the_outputs_that_an_example_reads_exist(path):
-    """A misspelt output is an empty string, and nobody notices."""
-    names = re.findall(r"steps\.[\w-]+\.outputs\.([\w-]+)", path.read_text())
-
-    assert names
-    assert set(names) <= set(ACTION["outputs"])
-
-
 def test_zizmor_finds_nothing():
     """The auditor of workflows knows the classes of injection that people forget."""
     program = Path(sys.executable).with_name("zizmor")
