@@ -66,15 +66,15 @@ def graph_of(told: Mapping[str, Told], links: tuple[Link, ...]) -> str:
 
 
 def _single(values: Mapping[str, str]) -> str:
-    rows = [f"| {title} | {_cell(name, values)} |" for title, name in ROWS if values.get(name)]
-    return "\n".join(["### Kelos Task", "", "| | |", "| --- | --- |", *rows])
+    first, *rows = [f"| {title} | {_cell(name, values)} |" for title, name in ROWS if values.get(name)] or ["| | |"]
+    return "\n".join(["### Kelos Task", "", first, "| --- | --- |", *rows])
 
 
 def _chain(values: Mapping[str, str], told: Mapping[str, Told], links: tuple[Link, ...]) -> str:
     columns = [name for name in COLUMNS if any(one.values[name] for one in told.values())]
     head = ["Task", *(TITLES[name] for name in columns)]
     rows = [head, ["---"] * len(head)]
-    rows += [[f"`{key}`", *(_cell(name, one.values) for name in columns)] for key, one in told.items()]
+    rows += [[f"`{key}`", *(_short_cell(name, one.values) for name in columns)] for key, one in told.items()]
     rows.append(["Together", *(_cell(name, values) if name in ("conclusion", "cost-usd") else "" for name in columns)])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     graph = graph_of(told, links) if any(link.needs for link in links) else ""
@@ -89,9 +89,22 @@ def _cell(name: str, values: Mapping[str, str]) -> str:
     if name == "pr":
         return f"<{value}>"
     code = "`" + value.replace("`", "'").replace("|", "\\|") + "`"
-    # The pull request was checked to be one of this server, and so says where the commit can be read.
-    repository, found, _ = values.get("pr", "").rpartition("/pull/")
-    return f"[{code}]({repository}/commit/{value})" if name == "commit" and found else code
+    return f"[{code}]({_commit_url(values)})" if name == "commit" and values.get("pr") else code
+
+
+def _short_cell(name: str, values: Mapping[str, str]) -> str:
+    """The same for one of many columns."""
+    if name == "pr" and values["pr"]:
+        return f"[#{values['pr-number']}]({values['pr']})"
+    if name == "commit" and values["commit"]:
+        code = f"`{values['commit'][:10]}`"
+        return f"[{code}]({_commit_url(values)})" if values["pr"] else code
+    return _cell(name, values)
+
+
+def _commit_url(values: Mapping[str, str]) -> str:
+    """The pull request was checked to be one of this server, and so says where the commit can be read."""
+    return f"{values['pr'].rpartition('/pull/')[0]}/commit/{values['commit']}"
 
 
 def _answer(one: Told, of_task: str) -> str:

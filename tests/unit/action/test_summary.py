@@ -60,7 +60,6 @@ def test_one_task_is_a_table_of_its_values():
     text = summary_of(one.values, {"task": one}, ALONE)
 
     assert [
-        ["", ""],
         ["Conclusion", "success"],
         ["Task", "t"],
         ["Namespace", "ci"],
@@ -140,6 +139,17 @@ def test_a_chain_is_a_graph_and_a_row_for_each_task():
         "t1 --> t3",
         "t2 --> t3",
     ] == [line.strip() for line in graph.content.splitlines()][:7]
+
+
+def test_a_chain_fits_the_page():
+    """Commits and links in full would push the rest off the screen."""
+    one = told(commit="a" * 40, pr=PULL)
+
+    text = summary_of(values(), {"a": one, "b": told(commit="b" * 40)}, (Link(key="a"), Link(key="b")))
+
+    assert [["Task", "Conclusion", "Commit", "Pull request"], ["a", "success", "aaaaaaaaaa", "#7"]] == rows(text)[:2]
+    assert ["b", "success", "bbbbbbbbbb", ""] == rows(text)[2]
+    assert [f"https://github.com/acme/shop/commit/{'a' * 40}", PULL] == links(text)
 
 
 def test_tasks_that_do_not_depend_on_each_other_have_no_graph():
