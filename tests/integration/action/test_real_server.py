@@ -125,6 +125,56 @@ def test_a_dry_run_asks_the_server(job: Job, real_cluster: ControlPlane, real_na
     assert [] == real_cluster.api.get(TASK.path(real_namespace)).expect(200)["items"]
 
 
+def chain_file(job: Job, **last: object) -> None:
+    """Two Tasks, the second of which depends on the first and has these fields."""
+    specs = {"first": {}, "second": {"dependsOn": ["first"], **last}}
+    documents = [
+        {"apiVersion": TASK.api_version, "kind": "Task", "metadata": {"name": name}, "spec": {"prompt": "x", **spec}}
+        for name, spec in specs.items()
+    ]
+    (job.folder / "workspace/chain.yaml").write_text("\n---\n".join(json.dumps(one) for one in documents))
+
+
+CHAIN = {"task-file": "chain.yaml", "credentials-secret": "claude"}
+
+
+def test_a_chain_needs_no_wider_role(job: Job, real_cluster: ControlPlane, real_namespace: str, tmp_path: Path):
+    """Each Task has a watch, a lease and a log of its own, all by the same rules."""
+    chain_file(job)
+    kubeconfig = submitter(real_cluster, real_namespace, RULES, tmp_path)
+    path = TASK.path(real_namespace)
+    version = real_cluster.api.get(path).expect(200)["metadata"]["resourceVersion"]
+
+    def run() -> None:
+        with real_cluster.api.watch(path, resourceVersion=version) as changes:
+            names = [changes.until("ADDED")[-1]["object"]["metadata"]["name"] for _ in range(2)]
+        for name in names:
+            real_cluster.api.patch(f"{path}/{name}/status", {"status": DONE}).expect(200)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    result = job.use(with_={**CHAIN, "kubeconfig": kubeconfig})
+
+    thread.join(20)
+    assert (0, "All 2 Tasks succeeded") == (result.code, result.outputs["message"]), result.log
+    assert "warning" not in result.log
+    told = json.loads(result.outputs["tasks"])
+    stored = real_cluster.api.get(f"{path}/{told['second']['task-name']}").expect(200)
+    assert [told["first"]["task-name"]] == stored["spec"]["dependsOn"]
+
+
+def test_a_chain_is_checked_whole_before_its_first_task(job: Job, real_cluster: ControlPlane, real_namespace: str):
+    """The second Task would be refused, so the first one must not begin to spend."""
+    chain_file(job, retries=99)
+
+    result = job.use(with_={**CHAIN, "namespace": real_namespace})
+
+    assert (2, "invalid-input") == (result.code, result.outputs["failure-reason"]), result.log
+    assert "spec.retries" in result.outputs["message"]
+    assert [] == real_cluster.api.get(TASK.path(real_namespace)).expect(200)["items"]
+
+
 def test_a_cancel_is_for_one_task_and_not_for_its_name(real_cluster: ControlPlane, real_namespace: str, tmp_path: Path):
     """The uid is a precondition of the patch: a Task that was made anew under the name is left alone."""
     target = find_target(str(real_cluster.kubeconfig), "", {}, tmp_path)

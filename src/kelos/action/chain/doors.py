@@ -49,8 +49,8 @@ class Doors:
             values["tasks"] = tasks_output(told)
         self._output(values)
         if (path := self.env.get("GITHUB_STEP_SUMMARY")) and self.summary != "none":
-            is_full = self.summary == "full" and not self.is_discreet
-            write_summary(Path(path), summary_of(values, told, self.links, is_full=is_full))
+            text = summary_of(values, told, self.links, is_full=self.summary == "full")
+            write_summary(Path(path), text)
         if not self.env.get("GITHUB_OUTPUT"):
             for name, value in values.items():
                 self.console.say(f"{name}={value}")

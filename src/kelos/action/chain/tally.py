@@ -17,7 +17,6 @@ from kelos.api.reasons import Reason
 GOOD = (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED)
 SUMMED = ("cost-usd", "input-tokens", "output-tokens", "cache-read-tokens", "cache-write-tokens")
 NUMBERS = (*SUMMED, "duration-seconds", "queue-seconds", "pr-number")
-WORDS_OF_THE_AGENT = ("outputs", "diagnosis", "message", "attempts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +68,9 @@ def tasks_output(told: Mapping[str, Told]) -> str:
 
 
 def discreet(task: Manifest) -> Manifest:
-    """The Task with nothing in its status that an agent wrote freely: only results with a rule of their own stay."""
-    status = {key: value for key, value in status_of(task).items() if key not in WORDS_OF_THE_AGENT}
-    if results := results_of(task):
-        status["results"] = {key: value for key, value in results.items() if key in OUTPUTS and OUTPUTS[key](value)}
-    return {**task, "status": status}
+    """The Task without results that an agent wrote freely: only those with a rule of their own stay."""
+    kept = {key: value for key, value in results_of(task).items() if key in OUTPUTS and OUTPUTS[key](value)}
+    return {**task, "status": {**status_of(task), "results": kept}}
 
 
 def _typed(one: Told, without: tuple[str, ...] | None) -> dict[str, object]:

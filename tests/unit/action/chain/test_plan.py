@@ -1,7 +1,7 @@
 """A task-file with several Tasks becomes a chain: an order, names of this run, and who gets which input."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kelos.action.chain.plan import Chain, check_inputs, links_of, namespace_in
@@ -72,6 +72,7 @@ def test_the_input_name_begins_every_name():
     ]
 
 
+@example("a" * 52)
 @given(st.from_regex(r"[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?", fullmatch=True))
 def test_every_name_is_legal_and_short_enough(key):
     """Jobs and pods append to it."""
