@@ -108,6 +108,8 @@ class Step:
             one.threads.hurry()
         self._await_answers()
         self._each(Followed.interrupt)
+        for one in self._followed.values():
+            one.give_up()
 
     def _await_answers(self) -> None:
         """A POST on its way usually answers at once, and then the Task's uid is known."""

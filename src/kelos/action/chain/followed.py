@@ -174,6 +174,10 @@ class Followed:
                 is_ended = self._was_refused or self.hold.end("the workflow run was cancelled")
             self._end(interrupted(self.hold.handle.name, is_cancelled=is_ended, policy=policy))
 
+    def give_up(self) -> None:
+        """The ending when even the request to end it has not come back in time."""
+        self._end(interrupted(self.hold.handle.name, is_cancelled=False, policy=self._inputs.on_cancel))
+
     def drop(self, why: str) -> None:
         """Another Task of the chain could not be created, so that this one has no purpose."""
         self.threads.hurry()
