@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kelos.action import reference
+from kelos.action.conclusion import Conclusion
 from kelos.action.inputs import ActionInputs, env_name, read_inputs
 from kelos.action.outputs import OUTPUTS
 from kelos.api.manifest import AGENT_TYPES, CREDENTIALS_TYPES
+from kelos.api.reasons import ClientReason
 from kelos.api.worker import AgentType, CredentialsType
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +122,18 @@ def test_the_outputs_that_an_example_reads_exist(path):
 
     assert names
     assert set(names) <= set(ACTION["outputs"])
+
+
+def test_the_page_tells_of_every_input_output_and_ending():
+    """It is what people read; `make check` keeps it fresh."""
+    ((_, page),) = reference.pages()
+
+    assert [] == [name for table in ("inputs", "outputs") for name in ACTION[table] if f"| `{name}` | " not in page]
+    assert [] == [word for word in Conclusion if f"| `{word.value}` | " not in page]
+    assert [] == [word for word in ClientReason if f"`{word.value}`" not in page]
+    assert "| `lease` | How long the cluster lets the Task run" in page
+    assert "| `timed-out` | 1 | `deadline-exceeded`, `start-timeout`, `wait-timeout` |" in page
+    assert "| `failure` | 2 | `invalid-input` |" in page
 
 
 def test_zizmor_finds_nothing():
