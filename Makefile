@@ -75,6 +75,7 @@ check: setup ## style, types, imports, sizes, generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m kelos.install.generate --check
 	$(BIN)/python tests/sizes.py
+	PYTHONPATH=tests $(BIN)/python -m workflowtools actionlint -shellcheck= -pyflakes= .github/workflows/*.yml workflows-examples/*.yaml
 	$(BIN)/zizmor --offline --quiet action.yml .github/workflows/*.yml workflows-examples/*.yaml
 
 generate: setup ## write everything that is generated from code
