@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -152,6 +153,7 @@ def _of_the_task(task: Manifest) -> dict[str, str]:
         found.setdefault(key, results.get(key, ""))
     return {
         **found,
+        "cost-usd": _short_decimal(found["cost-usd"]),
         "phase": str(status.get("phase") or ""),
         "job-name": str(status.get("jobName") or ""),
         "pod-name": str(status.get("podName") or ""),
@@ -174,6 +176,13 @@ def _of_the_run(task: Manifest, facts: Facts) -> dict[str, str]:
         "results-file": str(facts.results_file or ""),
         "log-file": str(facts.log_file or ""),
     }
+
+
+def _short_decimal(text: str) -> str:
+    """To a millionth: agents add up floats and say 0.021539999999999997. What is no such number is left as it is."""
+    if re.fullmatch(r"[0-9]{1,12}\.[0-9]{7,60}", text, re.ASCII) is None:
+        return text
+    return f"{Decimal(text):.6f}".rstrip("0").rstrip(".")
 
 
 def _json_within_limit(results: Mapping[str, str]) -> str:

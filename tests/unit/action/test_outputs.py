@@ -102,6 +102,15 @@ def test_usage_wins_over_results():
     assert ("5", "0.5") == (found["input-tokens"], found["cost-usd"])
 
 
+@pytest.mark.parametrize(
+    ("said", "cost"),
+    [("0.021539999999999997", "0.02154"), ("1.0000000001", "1"), ("0.0000004", "0"), ("0.1234567.8", ""), ("2", "2")],
+)
+def test_a_cost_is_told_to_a_millionth(said, cost):
+    """Agents add up floats; seventeen decimals are no reason to tell no cost at all."""
+    assert cost == outputs(**{"cost-usd": said})["cost-usd"]
+
+
 def test_times_with_fractions_are_understood():
     """Some controllers write them; Python 3.10 reads three or six digits only."""
     times = {"startTime": "2026-01-01T00:00:05.5Z", "completionTime": "2026-01-01T00:01:05.123456789Z"}
