@@ -49,6 +49,7 @@ demo: setup ## run one Task through the Action on this machine: no cluster, no k
 
 test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
+	PYTHONPATH=tests $(BIN)/python -m workflowtools act --version
 	$(BIN)/python -m pytest
 
 # Only what is said on the command line names a cluster: a KUBECONFIG that is exported may be anybody's.
