@@ -23,8 +23,12 @@ EARLY = ("task-name", "namespace", "task-uid", "created")
 Rule = Callable[[str], bool]
 
 
+_SPLITS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # also what is no character at all
+
+
 def _is_one_line(value: str) -> bool:
-    return value.isprintable() and len(value.encode(errors="replace")) <= 4096
+    """Not `isprintable`: people write no-break and ideographic spaces, and characters younger than this Python."""
+    return not _SPLITS.search(value) and len(value.encode()) <= 4096
 
 
 def _is_safe_branch(value: str) -> bool:

@@ -138,6 +138,14 @@ def test_a_message_is_one_clean_line_of_a_kibibyte():
     assert len(message.encode()) <= 1024
 
 
+@pytest.mark.parametrize("text", ["5\xa0files", "\u8a2d\u5b9a\u3000\u5931\u6557", "young \U00018d09"])
+def test_a_message_in_any_language_is_passed_on(text):
+    """Spaces that do not break, and letters younger than this Python, are no danger."""
+    found = outputs_of({}, Ending(conclusion=Conclusion.FAILURE, message=text), Facts())
+
+    assert (text, ()) == (found.by_name["message"], found.warnings)
+
+
 HOSTILE = ["x\nEOF\npr=https://evil\nphase=Succeeded", "a<<b", "", "\n", "name=value", "%0A", "ünï\u2028☃", "\r\nx"]
 
 
