@@ -134,6 +134,16 @@ def test_a_killed_step_is_ended_by_the_reaper(job: Job, kubernetes: FakeKubernet
     assert kubernetes.task()["metadata"]["name"] == result.outputs["task-name"], "the early outputs were written"
 
 
+def test_a_step_that_runs_out_of_time_ends_its_task_itself(job: Job, kubernetes: FakeKubernetes):
+    """`timeout-minutes` of a step ends the steps after it too, the reaper among them: the handler is all there is."""
+    kubernetes.on_create = lambda task: kubernetes.set_status(task["metadata"]["name"], phase="Running")
+
+    result = job.use(with_=BASIC, timeout_seconds=5.0)
+
+    assert {"Find Python": 0, "Run the Task": 130} == result.codes, result.log
+    assert ("cancelled", True) == (result.outputs["conclusion"], CANCEL in annotations(kubernetes))
+
+
 def test_the_reaper_leaves_a_finished_task_alone(job: Job, kubernetes: FakeKubernetes):
     """It runs after every step, and mostly has nothing to do."""
     kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])

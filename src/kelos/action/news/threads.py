@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from random import random
 from time import monotonic
@@ -14,7 +16,7 @@ from kelos.action.api.patience import Patience
 from kelos.action.cancel import Handle, keep_lease
 from kelos.action.inputs import ActionInputs, Workflow
 from kelos.action.log.stream import LogStream
-from kelos.action.news.events import Broken, Created, Post
+from kelos.action.news.events import Broken, Created, Event, LogsOver, Post, Warned
 from kelos.action.news.watch import Follower
 from kelos.api.kinds import Manifest
 from kelos.errors import KelosError
@@ -60,7 +62,7 @@ class Threads:
             patience=self._patience(),
             stop=self._stop,
         )
-        self._start(stream.run)
+        self._start(stream.run, otherwise=LogsOver())
         return True
 
     def read_pod(self, name: str) -> None:
@@ -93,8 +95,7 @@ class Threads:
         except KelosError as error:
             self._post(Broken(error=error))
         except Exception as error:
-            self._post(Broken(error=KelosError(f"The Action has a fault ({type(error).__name__}): report it")))
-            raise
+            self._post(Broken(error=KelosError(f"The Action has a fault ({_where(error)}): report it")))
 
     def _obtain(self, manifest: Manifest, patience: Patience) -> tuple[Manifest, bool]:
         if self._inputs.on_rerun == "adopt":
@@ -108,7 +109,22 @@ class Threads:
         limit = float(self._inputs.lease) if has_lease else DETACHED_OUTAGE_SECONDS
         return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random)
 
-    def _start(self, body: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=body, daemon=True)
+    def _start(self, body: Callable[[], None], *, otherwise: Event | None = None) -> threading.Thread:
+        """A fault of ours is told in our words: a traceback may quote outside text, and the runner reads it too."""
+
+        def run() -> None:
+            try:
+                body()
+            except Exception as error:
+                self._post(Warned(text=f"A part of the Action has a fault ({_where(error)}): report it"))
+                if otherwise is not None:
+                    self._post(otherwise)
+
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         return thread
+
+
+def _where(error: Exception) -> str:
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
