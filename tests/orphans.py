@@ -45,6 +45,7 @@ class Story:
     mishap: str
     from_agent: bool
     at: float
+    on_cancel: str
     wire: str
     wire_at: float
     comes_back: bool
@@ -69,7 +70,7 @@ class Verdict:
     def __str__(self) -> str:
         story = self.story
         since = "of its agent" if story.from_agent else "of its own"
-        when = f"{story.mode}, {story.mishap} at {story.at:.1f} s {since}, wire {story.wire}"
+        when = f"{story.mode}, {story.mishap} ({story.on_cancel}) at {story.at:.1f} s {since}, wire {story.wire}"
         end = f"outlived by {self.outlived:.1f} of {story.bound:.0f} s" if self.had_agent else "had no agent"
         return f"seed {story.seed}: {when}: {self.conclusion or 'no outputs'}, {end} {self.problem}".rstrip()
 
@@ -88,6 +89,7 @@ def story_of(seed: int) -> Story:
         mishap=mishap,
         from_agent=from_agent,
         at=at,
+        on_cancel="cancel" if rng.random() < 0.7 else "delete",
         wire=wire,
         wire_at=max(0.0, before),
         comes_back=rng.random() < 0.5,
@@ -194,6 +196,7 @@ def _use(story: Story, job: Job, wire: UnsteadyWire, watch: _Watch) -> Result:
         "type": "demo",
         "prompt": f"sleep 600\nsay {watch.word}",
         "mode": story.mode,
+        "on-cancel": story.on_cancel,
         "lease": f"{LEASE_SECONDS}s",
         "timeout": "10m",
     }

@@ -55,6 +55,11 @@ class ActionInputs:
     summary: str = "metadata"
     dry_run: bool = False
 
+    @property
+    def lease_seconds(self) -> int:
+        """How long the Task may run without a sign of life; 0 for ever, where it shall outlive this step."""
+        return self.lease if self.wait and self.on_cancel != "detach" else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:

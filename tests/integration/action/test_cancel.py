@@ -162,6 +162,16 @@ def test_the_lease_names_its_holder_from_the_start(job: Job, kubernetes: FakeKub
     )
 
 
+@pytest.mark.parametrize(("policy", "has_lease"), [("cancel", True), ("delete", True), ("detach", False)])
+def test_every_task_that_shall_end_with_the_step_has_a_lease(job: Job, kubernetes: FakeKubernetes, policy, has_lease):
+    """A runner that is killed can delete nothing either."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+
+    job.use(with_={**BASIC, "on-cancel": policy})
+
+    assert has_lease == ("kelos.dev/client-lease" in annotations(kubernetes))
+
+
 def test_a_second_signal_ends_the_step_at_once(job: Job, kubernetes: FakeKubernetes, cancel):
     """Somebody is in a hurry; the reaper and the lease do the rest."""
     release, began = threading.Event(), []

@@ -5,7 +5,7 @@
 
 from orphans import MISHAPS, play_all, playground, story_of
 
-SEEDS = (7, 8, 17, 28, 29, 34, 36, 43, 47)
+SEEDS = (7, 8, 17, 28, 29, 34, 36, 47, 67)
 """Every mishap, both modes, and every wire but one."""
 
 

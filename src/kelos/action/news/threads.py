@@ -41,8 +41,8 @@ class Threads:
 
     def keep_lease(self, handle: Handle) -> None:
         """Give a sign of life again and again, if the Task was promised one."""
-        seconds = self._inputs.lease
-        if not seconds or self._inputs.on_cancel != "cancel":
+        seconds = self._inputs.lease_seconds
+        if not seconds:
             return
 
         def value(count: int) -> str:
@@ -105,8 +105,7 @@ class Threads:
         return submit.submit(self._api, self._namespace, manifest, patience)
 
     def _patience(self) -> Patience:
-        has_lease = self._inputs.on_cancel == "cancel" and self._inputs.wait and self._inputs.lease
-        limit = float(self._inputs.lease) if has_lease else DETACHED_OUTAGE_SECONDS
+        limit = float(self._inputs.lease_seconds or DETACHED_OUTAGE_SECONDS)
         return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random)
 
     def _start(self, body: Callable[[], None], *, otherwise: Event | None = None) -> threading.Thread:
