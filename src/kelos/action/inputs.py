@@ -112,6 +112,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         kebab = one.name.replace("_", "-")
         text = env.get(env_name(kebab), "")
         if text.strip():
+            _check_unicode(text, kebab)
             parse = _PARSERS.get(kebab)
             said[one.name] = parse(text, kebab) if parse else (text if kebab == "prompt" else text.strip())
     inputs = ActionInputs(**said)
@@ -165,6 +166,13 @@ def read_file(given: str, what: str, folder: Path) -> str:
         raise UserError(
             f"The {what} '{excerpt(given)}' is not UTF-8 at byte {error.start}: save it as UTF-8"
         ) from error
+
+
+def _check_unicode(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"The input `{name}` is not UTF-8 at character {error.start}: save it as UTF-8") from error
 
 
 def _check_together(inputs: ActionInputs) -> None:

@@ -71,6 +71,9 @@ class Doors:
         values = outputs_of(self.task if self.created is not None else {}, ending, facts)
         for warning in values.warnings:
             self.console.warn(warning)
+        for name, value in values.by_name.items():
+            if self.console.hides(value):
+                self.console.warn(f"The output `{name}` holds a masked value: as an output of the job it will be empty")
         self._output(values.by_name)
         if (path := self.env.get("GITHUB_STEP_SUMMARY")) and self.summary != "none":
             write_summary(Path(path), summary_of(values.by_name))

@@ -128,6 +128,15 @@ def test_any_prompt_is_stored_as_it_was_and_changes_nothing_else(cluster: Cluste
     assert {**plain, "/spec/prompt": prompt} == submitted(cluster)
 
 
+@pytest.mark.parametrize("name", ["prompt", "model", "branch", "task-file", "require-results"])
+def test_bytes_that_are_no_text_are_refused(cluster: Cluster, name):
+    """A variable may hold any bytes; no cluster takes them as they are."""
+    seen = cluster.step({**BASIC, name: b"a\xff".decode(errors="surrogateescape")})
+
+    assert (2, []) == (seen.code, cluster.tasks)
+    assert f"The input `{name}` is not UTF-8 at character 1: save it as UTF-8" == seen.outputs["message"]
+
+
 WHERE = {
     "branch": "/spec/branch",
     "model": "/spec/model",
@@ -272,6 +281,15 @@ def test_no_word_of_a_status_becomes_more_than_a_value(cluster: Cluster, status,
     settled = [{"type": "Succeeded", "status": "True"}, *status.get("conditions", ())]
 
     check(cluster.step({**BASIC, "require-results": required}, phase=phase, **{**status, "conditions": settled}))
+
+
+def test_an_output_that_the_runner_will_drop_is_warned_about(cluster: Cluster):
+    """Masked text inside an output of a job empties it, and nobody learns why."""
+    seen = cluster.step(BASIC, results={"branch": f"fix/{TOKEN}"}, message="done")
+
+    warnings = [command.data for command in seen.commands if command.name == "warning"]
+    assert ["branch", "results"] == [warning.split("`")[1] for warning in warnings]
+    assert "holds a masked value: as an output of the job it will be empty" in warnings[0]
 
 
 @pytest.mark.parametrize("field", ["prompt", "branch", "log", "status"])
