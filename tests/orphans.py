@@ -32,6 +32,7 @@ SLACK_SECONDS = 15.0
 MISHAPS = ("cancel", "cancel", "two signals", "step timeout", "kill the step", "machine dies", "machine dies")
 WIRES = ("fine", "fine", "rough", "cut before", "cut with", "stalled before")
 LATEST_SECONDS = 7.0
+STEP_SECONDS = 240.0
 AGENT_SECONDS = 30.0
 """Past that a workflow's agent is not waited for: it never comes."""
 
@@ -147,7 +148,7 @@ def _job(story: Story, cluster: SmallCluster, wire: UnsteadyWire, folder: Path) 
     path = folder / "kubeconfig.json"
     path.write_text(json.dumps(document))
     where = {"KELOS_PYTHON": sys.executable} if story.mode == "local" else {"KUBECONFIG": str(path)}
-    return Job(folder, env={**where, "GITHUB_RUN_ID": folder.name})
+    return Job(folder, env={**where, "GITHUB_RUN_ID": folder.name}, step_seconds=STEP_SECONDS)
 
 
 def _use(story: Story, job: Job, wire: UnsteadyWire, watch: _Watch) -> Result:

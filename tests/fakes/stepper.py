@@ -44,13 +44,15 @@ class Stepped:
         return self.files["GITHUB_STEP_SUMMARY"]
 
 
-def step(inputs: Mapping[str, str], env: Mapping[str, str]) -> Stepped:
-    """The main program with these inputs (by their names in action.yml) and variables."""
+def step(inputs: Mapping[str, str], env: Mapping[str, str], files: Mapping[str, bytes]) -> Stepped:
+    """The main program with these inputs (by their names in action.yml), variables, and files in the workspace."""
     said = {f"KELOS_INPUT_{name.upper().replace('-', '_')}": value for name, value in inputs.items()}
     with tempfile.TemporaryDirectory(prefix="kelos-step-") as name:
         paths = {file: Path(name) / file for file in FILES}
         for path in paths.values():
             path.touch()
+        for file, data in files.items():
+            (Path(name) / file).write_bytes(data)
         surroundings = {
             "HOME": name,
             "GITHUB_ACTIONS": "true",

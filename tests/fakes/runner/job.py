@@ -22,7 +22,7 @@ import yaml
 
 from .commands import Command, CommandReader, lines
 from .files import parse_outputs
-from .processes import StepProcess
+from .processes import STEP_SECONDS, StepProcess
 
 ROOT = Path(__file__).parents[3]
 SUMMARY_LIMIT_BYTES = 1024 * 1024
@@ -66,6 +66,7 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)
     matrix: str = "null"
     check_run_id: str = "77"
+    step_seconds: float = STEP_SECONDS
     running: subprocess.Popen[bytes] | None = None  # the entry process of the step that runs now
     _process: StepProcess | None = None
     _is_dead: bool = False
@@ -136,7 +137,7 @@ class Job:
             argv = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(paths["script.sh"])]
             self._process = StepProcess(argv, env, self.folder / "workspace")
             self.running = self._process.popen
-            code, log = self._process.run(is_unwanted)
+            code, log = self._process.run(is_unwanted, self.step_seconds)
             self._collect(step, result, log, {name: path.read_bytes().decode() for name, path in paths.items()})
         return code
 

@@ -29,7 +29,7 @@ class StepProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def run(self, is_unwanted: Callable[[], bool], seconds: float = STEP_SECONDS) -> tuple[int, str]:
+    def run(self, is_unwanted: Callable[[], bool], seconds: float) -> tuple[int, str]:
         """Exit code and log; an AssertionError when the step outlasts what any of the tests needs."""
         until = time.monotonic() + seconds
         while self._runs_for(LOOK_SECONDS):

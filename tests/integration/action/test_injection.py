@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from hostile import ENVIRONMENT, EVERYTHING, MARK, texts
 from kelos.action.conclusion import Conclusion
 from kelos.action.log.text import MESSAGE_LIMIT_BYTES
 from kelos.action.outputs import EARLY, OUTPUTS
+from kelos.api.kinds import TASK
 from kelos.api.reasons import ClientReason, Reason
 
 TOKEN = "the-token-of-the-cluster"
@@ -39,7 +41,14 @@ class Cluster:
         self._kubernetes = kubernetes
         kubernetes.tokens = {TOKEN}
 
-    def step(self, inputs: Mapping[str, str], *, env: Mapping[str, str] | None = None, **status: Any) -> Stepped:
+    def step(
+        self,
+        inputs: Mapping[str, str],
+        *,
+        env: Mapping[str, str] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        **status: Any,
+    ) -> Stepped:
         """One use of the Action; the Task ends at once with this status."""
         kubernetes = self._kubernetes
         kubernetes.forget_history()  # ends what the step before left open
@@ -47,7 +56,7 @@ class Cluster:
         ended = {"phase": "Succeeded", **status}
         kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"], **ended)
         given = {"kubeconfig": json.dumps(kubernetes.kubeconfig), **inputs}
-        return step(given, {**RUN, **(env or {})})
+        return step(given, {**RUN, **(env or {})}, files or {})
 
     def prints(self, lines: list[str]) -> None:
         """What the agent's container writes to its log."""
@@ -115,17 +124,38 @@ def submitted(cluster: Cluster) -> dict[str, Any]:
     return {path: leaf for path, leaf in leaves(task).items() if not path.startswith(CHANGING)}
 
 
-@settings(max_examples=60)
-@given(prompt=ENVIRONMENT.filter(str.strip))
-@example(prompt=EVERYTHING)
-def test_any_prompt_is_stored_as_it_was_and_changes_nothing_else(cluster: Cluster, prompt):
+def as_input(prompt: str) -> dict[str, Any]:
+    return {"inputs": {**BASIC, "prompt": prompt}}
+
+
+def as_file(prompt: str) -> dict[str, Any]:
+    return {"inputs": {**BASIC, "prompt": "", "prompt-file": "p.md"}, "files": {"p.md": prompt.encode()}}
+
+
+def as_json(prompt: str) -> dict[str, Any]:
+    task = {"apiVersion": TASK.api_version, "kind": TASK.kind, "spec": {"prompt": prompt}}
+    return {"inputs": {**BASIC, "prompt": "", "task-file": "t"}, "files": {"t": json.dumps(task).encode()}}
+
+
+def as_yaml(prompt: str) -> dict[str, Any]:
+    task = {"apiVersion": TASK.api_version, "kind": TASK.kind, "spec": {"prompt": prompt}}
+    return {"inputs": {**BASIC, "prompt": "", "task-file": "t"}, "files": {"t": yaml.safe_dump(task).encode()}}
+
+
+@settings(max_examples=100)
+@given(prompt=ENVIRONMENT.filter(str.strip), way=st.sampled_from([as_input, as_file, as_json, as_yaml]))
+@example(prompt=EVERYTHING, way=as_input)
+@example(prompt=EVERYTHING, way=as_file)
+@example(prompt=EVERYTHING, way=as_yaml)
+def test_any_prompt_is_stored_as_it_was_and_changes_nothing_else(cluster: Cluster, prompt, way):
     """Not a character is lost, and no other field of the Task differs from that of a plain prompt."""
     cluster.step(BASIC)
     plain = submitted(cluster)
 
-    check(cluster.step({**BASIC, "prompt": prompt}))
+    check(cluster.step(**way(prompt)))
 
-    assert {**plain, "/spec/prompt": prompt} == submitted(cluster)
+    stored = prompt.removeprefix("\ufeff") if way is as_file else prompt  # there it tells how the file is written
+    assert {**plain, "/spec/prompt": stored} == submitted(cluster)
 
 
 @pytest.mark.parametrize("name", ["prompt", "model", "branch", "task-file", "require-results"])
