@@ -66,6 +66,7 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)
     matrix: str = "null"
     check_run_id: str = "77"
+    token: str = "ghs_of-this-job"
     step_seconds: float = STEP_SECONDS
     running: subprocess.Popen[bytes] | None = None  # the entry process of the step that runs now
     _process: StepProcess | None = None
@@ -90,9 +91,12 @@ class Job:
         action = yaml.safe_load((ROOT / "action.yml").read_text())
         known = action["inputs"]
         assert not set(with_) - set(known), f"Unexpected inputs {set(with_) - set(known)}"
-        inputs = {name: str(with_.get(name, one.get("default", ""))) for name, one in known.items()}
         until = time.monotonic() + timeout_seconds if timeout_seconds is not None else float("inf")
         result = Result(code=0, log="", outputs={}, summary="")
+        inputs = {
+            name: str(with_[name]) if name in with_ else self._evaluate(one.get("default", ""), {}, result)
+            for name, one in known.items()
+        }
         for step in action["runs"]["steps"]:
             is_cancelled = cancel_when is not None and cancel_when.is_set()
             if self._is_dead or time.monotonic() >= until or not self._is_due(step, inputs, result, is_cancelled):
@@ -153,6 +157,8 @@ class Job:
             "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_JOB": "fix",
             "GITHUB_ACTION": "__self",
+            "GITHUB_ACTOR": "octocat",
+            "GITHUB_EVENT_NAME": "push",
             "RUNNER_TEMP": str(self.folder / "temp"),
         }
 
@@ -181,7 +187,7 @@ class Job:
             return inputs[match[1]]
         if match := re.fullmatch(r"steps\.([\w-]+)\.outputs\.([\w-]+)", term):
             return result.steps.get(match[1], {}).get(match[2], "")
-        known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id}
+        known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id, "github.token": self.token}
         assert term in known, f"The runner does not know {term}"
         return known[term]
 

@@ -27,7 +27,14 @@ from kelos.api.reasons import ClientReason, Reason
 
 TOKEN = "the-token-of-the-cluster"
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
-RUN = {"GITHUB_REPOSITORY": "acme/widgets", "GITHUB_RUN_ID": "16", "GITHUB_JOB": "fix", "GITHUB_ACTION": "__self"}
+RUN = {
+    "GITHUB_REPOSITORY": "acme/widgets",
+    "GITHUB_RUN_ID": "16",
+    "GITHUB_JOB": "fix",
+    "GITHUB_ACTION": "__self",
+    "GITHUB_ACTOR": "octocat",
+    "GITHUB_EVENT_NAME": "push",
+}
 REASONS = {reason.kebab for reason in Reason} | {reason.value for reason in ClientReason} | {""}
 SUMMARY_LINE = re.compile(
     r"|### Kelos Task|\| \| \||\| --- \| --- \||\| [^|`<]+ \| (`([^`|]|\\\|)*`|<https://[^>|]+>) \|"
