@@ -14,7 +14,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fakes.kubernetes import FakeKubernetes, Log, Manifest, fake_kubernetes
+from fakes.kubernetes import FakeKubernetes, Fault, Log, Manifest, fake_kubernetes
 from fakes.runner import Command, Job
 from fakes.runner.commands import ANNOTATIONS, LAYOUT
 from fakes.stepper import Stepped, step
@@ -35,6 +35,7 @@ RUN = {
     "GITHUB_ACTOR": "octocat",
     "GITHUB_EVENT_NAME": "push",
 }
+REFUSALS = (400, 403, 404, 422)
 REASONS = {reason.kebab for reason in Reason} | {reason.value for reason in ClientReason} | {""}
 SUMMARY_LINE = re.compile(
     r"|### Kelos Task|\| \| \||\| --- \| --- \||\| [^|`<]+ \| (`([^`|]|\\\|)*`|<https://[^>|]+>) \|"
@@ -70,6 +71,10 @@ class Cluster:
         self._kubernetes.add_pod("p")
         stamped = [("2026-01-01T00:00:01.000000000Z", line) for line in lines]
         self._kubernetes.logs["p", "kelos-agent"] = Log(stamped)
+
+    def refuses(self, fault: Fault) -> None:
+        """What the server does once, in the next step."""
+        self._kubernetes.faults[:] = [fault]
 
     @property
     def tasks(self) -> list[Manifest]:
@@ -327,6 +332,21 @@ def test_an_output_that_the_runner_will_drop_is_warned_about(cluster: Cluster):
     warnings = [command.data for command in seen.commands if command.name == "warning"]
     assert ["branch", "results"] == [warning.split("`")[1] for warning in warnings]
     assert "holds a masked value: as an output of the job it will be empty" in warnings[0]
+
+
+@settings(max_examples=60)
+@given(where=st.sampled_from(["^POST", "/log", "watch=true"]), status=st.sampled_from(REFUSALS), text=texts())
+@example(where="^POST", status=422, text=EVERYTHING)
+@example(where="/log", status=403, text=EVERYTHING)
+def test_no_word_of_a_refusal_becomes_more_than_a_sentence(cluster: Cluster, where, status, text):
+    """Servers, proxies and policies quote what they refuse."""
+    cluster.prints(["hello"])
+    cluster.refuses(Fault(where, status=status, message=text, details={"causes": [{"field": text, "message": text}]}))
+
+    seen = cluster.step(BASIC, podName="p")
+
+    check(seen)
+    assert where == "watch=true" or (where == "^POST") == (seen.code in (2, 3)), seen.log
 
 
 @pytest.mark.parametrize("field", ["prompt", "branch", "log", "status"])
