@@ -34,7 +34,7 @@ class Run:
 
 
 class Act:
-    """A repository with one workflow, and a copy of the Action as its release would be."""
+    """A copy of the Action as its release would be, and in its repository one workflow."""
 
     def __init__(self, program: Path, folder: Path, stubs: Mapping[str, Path] | None = None) -> None:
         self._program = program
@@ -56,9 +56,14 @@ class Act:
         *,
         inputs: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
+        job: str = "",
+        env: Mapping[str, str] | None = None,
         cancel_when: threading.Event | None = None,
     ) -> Run:
-        """Run a workflow to its end; once `cancel_when` is set, as if somebody had pressed Ctrl-C."""
+        """Run a workflow, or one job of it, to its end; once `cancel_when` is set, as if somebody pressed Ctrl-C.
+
+        The repository that it belongs to is the Action's own, so `uses: ./` finds it.
+        """
         command = [
             str(self._program),
             event,
@@ -69,6 +74,8 @@ class Act:
             f"--env=GITHUB_RUN_ID={next(RUN_IDS)}",
             f"--secret-file={self._secrets(secrets or {})}",
             f"--local-repository={ACTION}={self._action}",
+            *([f"--job={job}"] if job else []),
+            *(f"--env={name}={value}" for name, value in (env or {}).items()),
             *(f"--local-repository={name}={path}" for name, path in self._stubs.items()),
             *(f"--input={name}={value}" for name, value in (inputs or {}).items()),
         ]
@@ -92,7 +99,7 @@ class Act:
         return Run(code=process.returncode, log=log)
 
     def _repository(self, workflow: str) -> Path:
-        folder = self._folder / "repository"
+        folder = self._action
         place = folder / ".github" / "workflows"
         place.mkdir(parents=True, exist_ok=True)
         (place / "workflow.yaml").write_text(workflow)

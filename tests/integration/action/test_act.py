@@ -4,6 +4,7 @@ The agent is a stand-in for the `claude` program: it keeps the prompt that it is
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -78,6 +79,17 @@ def test_a_workflow_runs_to_its_good_end(act: Act, cluster: SmallCluster, agent:
     assert ["Conclusion: success ", "Pull request: none", "Cost: 0.02154 USD"] == run.said()[-3:]
     assert prompt == agent.with_suffix(".prompt").read_text()
     assert "🏁  Job succeeded" in run.log
+
+
+def test_our_own_workflow_uses_the_action_beside_it(act: Act):
+    """`uses: ./` in mode local: what our CI promises about the Action, with no cluster at all."""
+    workflow = (CHECKOUT / ".github/workflows/ci.yml").read_text()
+
+    run = act.run(workflow, "push", job="action", env={"KELOS_PYTHON": sys.executable})
+
+    assert 0 == run.code, run.log
+    assert "Conclusion: success" in run.said()
+    assert "Success - Main What it promises" in run.log
 
 
 def test_a_workflow_fails_when_its_agent_does(act: Act, cluster: SmallCluster):
