@@ -37,9 +37,8 @@ RUN = {
 }
 REFUSALS = (400, 403, 404, 422)
 REASONS = {reason.kebab for reason in Reason} | {reason.value for reason in ClientReason} | {""}
-SUMMARY_LINE = re.compile(
-    r"|### Kelos Task|\| \| \||\| --- \| --- \||\| [^|`<]+ \| (`([^`|]|\\\|)*`|<https://[^>|]+>) \|"
-)
+CELL = r"`([^`|]|\\\|)*`|<https://[^>|]+>|\[`[0-9a-f]+`\]\(https://[^)|]+\)"
+SUMMARY_LINE = re.compile(rf"|### Kelos Task|\| \| \||\| --- \| --- \||\| [^|`<]+ \| ({CELL}) \|")
 
 
 class Cluster:
