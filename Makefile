@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test e2e agents check generate lock up bench clean
+.PHONY: help setup demo test e2e agents soak-action check generate lock up bench clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(READY) ## create .venv with everything the other verbs need
 
@@ -49,6 +49,7 @@ demo: setup ## run one Task through the Action on this machine: no cluster, no k
 
 test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
+	PYTHONPATH=tests $(BIN)/python -m workflowtools act --version
 	$(BIN)/python -m pytest
 
 # Only what is said on the command line names a cluster: a KUBECONFIG that is exported may be anybody's.
@@ -68,6 +69,9 @@ endif
 agents: setup ## run the published agent CLIs against a provider on this machine (AGENT_VERSIONS=latest for the newest)
 	AGENT_VERSIONS='$(AGENT_VERSIONS)' $(BIN)/python -m pytest -p no:cacheprovider tests/agents_live
 
+soak-action: setup ## let workflows end badly for SECONDS=3600 from SEED=1 on: none may leave an agent
+	PYTHONPATH=tests $(BIN)/python -m orphans --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),1)
+
 check: setup ## style, types, imports, sizes, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,6 +79,7 @@ check: setup ## style, types, imports, sizes, generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m kelos.install.generate --check
 	$(BIN)/python tests/sizes.py
+	PYTHONPATH=tests $(BIN)/python -m workflowtools actionlint -shellcheck= -pyflakes= .github/workflows/*.yml workflows-examples/*.yaml
 	$(BIN)/zizmor --offline --quiet action.yml .github/workflows/*.yml workflows-examples/*.yaml
 
 generate: setup ## write everything that is generated from code

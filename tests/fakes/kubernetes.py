@@ -332,7 +332,7 @@ class _Request(BaseHTTPRequestHandler):
                 sent += len(fresh)
             for stamp, text in fresh:
                 if f"{stamp[:19]}Z" >= since:
-                    self._chunk(f"{stamp} {text}\n".encode())
+                    self._chunk(f"{stamp} {text}\n".encode(errors="surrogateescape"))
             if limit is not None and sent >= limit:
                 return
             if is_over:

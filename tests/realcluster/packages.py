@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .binaries import AssetsUnavailableError, Tell, cache_folder
-from .provide import lock
+from .gobuild import lock
 
 LIBRARIES = ("usr/lib", "lib")
 PROGRAMS = ("usr/sbin", "usr/bin")

@@ -69,6 +69,11 @@ class ActionInputs:
     summary: str = "metadata"
     dry_run: bool = False
 
+    @property
+    def lease_seconds(self) -> int:
+        """How long the Task may run without a sign of life; 0 for ever, where it shall outlive this step."""
+        return self.lease if self.wait and self.on_cancel != "detach" else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
@@ -121,6 +126,7 @@ def read_inputs(env: Mapping[str, str]) -> ActionInputs:
         kebab = one.name.replace("_", "-")
         text = env.get(env_name(kebab), "")
         if text.strip():
+            _check_unicode(text, kebab)
             parse = _PARSERS.get(kebab)
             said[one.name] = parse(text, kebab) if parse else (text if kebab in _TEXTS else text.strip())
     inputs = ActionInputs(**said)
@@ -146,6 +152,13 @@ def read_workflow(env: Mapping[str, str], *, run_id: str) -> Workflow:
         folder=Path(env.get("GITHUB_WORKSPACE") or "."),
         is_actions=env.get("GITHUB_ACTIONS") == "true",
     )
+
+
+def _check_unicode(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"The input `{name}` is not UTF-8 at character {error.start}: save it as UTF-8") from error
 
 
 def _check_together(inputs: ActionInputs) -> None:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +23,12 @@ EARLY = ("task-name", "namespace", "task-uid", "created")
 Rule = Callable[[str], bool]
 
 
+_SPLITS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # also what is no character at all
+
+
 def _is_one_line(value: str) -> bool:
-    return value.isprintable() and len(value.encode(errors="replace")) <= 4096
+    """Not `isprintable`: people write no-break and ideographic spaces, and characters younger than this Python."""
+    return not _SPLITS.search(value) and len(value.encode()) <= 4096
 
 
 def _is_safe_branch(value: str) -> bool:
@@ -137,9 +142,9 @@ def results_of(task: Manifest) -> dict[str, str]:
 
 def write_outputs(path: Path, values: Mapping[str, str]) -> None:
     """Append to the runner's output file, each value between delimiters that nobody can guess."""
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        for name, value in values.items():
-            file.write(_entry(name, value))
+    text = "".join(_entry(name, value) for name, value in values.items())
+    with path.open("ab", buffering=0) as file:
+        file.write(text.encode())  # at once: half an entry would cost a killed step all of its outputs
 
 
 def _entry(name: str, value: str) -> str:
@@ -158,6 +163,7 @@ def _of_the_task(task: Manifest) -> dict[str, str]:
         found.setdefault(key, results.get(key, ""))
     return {
         **found,
+        "cost-usd": _short_decimal(found["cost-usd"]),
         "phase": str(status.get("phase") or ""),
         "job-name": str(status.get("jobName") or ""),
         "pod-name": str(status.get("podName") or ""),
@@ -180,6 +186,13 @@ def _of_the_run(task: Manifest, facts: Facts) -> dict[str, str]:
         "results-file": str(facts.results_file or ""),
         "log-file": str(facts.log_file or ""),
     }
+
+
+def _short_decimal(text: str) -> str:
+    """To a millionth: agents add up floats and say 0.021539999999999997. What is no such number is left as it is."""
+    if re.fullmatch(r"[0-9]{1,12}\.[0-9]{7,60}", text, re.ASCII) is None:
+        return text
+    return f"{Decimal(text):.6f}".rstrip("0").rstrip(".")
 
 
 def _json_within_limit(results: Mapping[str, str]) -> str:

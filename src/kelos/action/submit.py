@@ -46,7 +46,6 @@ def build_manifest(
     name = named or task_name(
         repository=workflow.repository, run_id=workflow.run_id, attempt=workflow.attempt, leg=workflow.leg
     )
-    has_lease = inputs.wait and inputs.on_cancel == "cancel" and inputs.lease
     return build_task(
         TaskRequest(
             prompt=prompt,
@@ -66,7 +65,7 @@ def build_manifest(
             start_timeout_seconds=inputs.start_timeout,
             ttl_seconds=inputs.ttl,
             labels=run_labels(workflow),
-            annotations={ANNOTATION_LEASE: lease(workflow, 0, inputs.lease)} if has_lease else {},
+            annotations={ANNOTATION_LEASE: lease(workflow, 0, seconds)} if (seconds := inputs.lease_seconds) else {},
             triggered_by=workflow.triggered_by(),
             base=base,
         )

@@ -21,7 +21,11 @@ from kelos.settings import REGISTRY
 
 Generator = Callable[[], Iterable[tuple[str, str]]]
 
-GENERATORS: tuple[Generator | str, ...] = (templates.crd_templates, "kelos.cli.reference:pages")
+GENERATORS: tuple[Generator | str, ...] = (
+    templates.crd_templates,
+    "kelos.cli.reference:pages",
+    "kelos.action.reference:pages",
+)
 """Each yields (path below the root, content). A new kind of generated file is a new line here.
 
 What stands above this package is named and looked up when it runs: imports point down.

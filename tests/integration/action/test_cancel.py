@@ -134,6 +134,16 @@ def test_a_killed_step_is_ended_by_the_reaper(job: Job, kubernetes: FakeKubernet
     assert kubernetes.task()["metadata"]["name"] == result.outputs["task-name"], "the early outputs were written"
 
 
+def test_a_step_that_runs_out_of_time_ends_its_task_itself(job: Job, kubernetes: FakeKubernetes):
+    """`timeout-minutes` of a step ends the steps after it too, the reaper among them: the handler is all there is."""
+    kubernetes.on_create = lambda task: kubernetes.set_status(task["metadata"]["name"], phase="Running")
+
+    result = job.use(with_=BASIC, timeout_seconds=5.0)
+
+    assert {"Find Python": 0, "Run the Task": 130} == result.codes, result.log
+    assert ("cancelled", True) == (result.outputs["conclusion"], CANCEL in annotations(kubernetes))
+
+
 def test_the_reaper_leaves_a_finished_task_alone(job: Job, kubernetes: FakeKubernetes):
     """It runs after every step, and mostly has nothing to do."""
     kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
@@ -150,6 +160,16 @@ def test_the_lease_names_its_holder_from_the_start(job: Job, kubernetes: FakeKub
     assert {"holder": "acme/widgets/16/1", "count": 0, "seconds": 60} == json.loads(
         annotations(kubernetes)["kelos.dev/client-lease"]
     )
+
+
+@pytest.mark.parametrize(("policy", "has_lease"), [("cancel", True), ("delete", True), ("detach", False)])
+def test_every_task_that_shall_end_with_the_step_has_a_lease(job: Job, kubernetes: FakeKubernetes, policy, has_lease):
+    """A runner that is killed can delete nothing either."""
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
+
+    job.use(with_={**BASIC, "on-cancel": policy})
+
+    assert has_lease == ("kelos.dev/client-lease" in annotations(kubernetes))
 
 
 def test_a_second_signal_ends_the_step_at_once(job: Job, kubernetes: FakeKubernetes, cancel):

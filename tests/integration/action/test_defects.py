@@ -1,9 +1,14 @@
 """The ten defects of `cat <<EOF | kubectl apply -f -` plus `kubectl wait`, each shown to be gone."""
 
+import os
+import sys
+import threading
+from pathlib import Path
+
 import pytest
 
 from fakes.kubernetes import FakeKubernetes, Log
-from fakes.runner import Job
+from fakes.runner import ROOT, Job
 
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
 
@@ -142,6 +147,20 @@ def test_d9_the_step_has_a_log_and_outputs(job: Job, kubernetes: FakeKubernetes)
     assert "b" * 40 == result.outputs["commit"]
 
 
+def test_d9_a_cancelled_workflow_cancels_its_task(job: Job, kubernetes: FakeKubernetes):
+    """The pod used to go on spending. What else may happen to a workflow has files of its own."""
+    now = threading.Event()
+    kubernetes.on_create = lambda task: (
+        kubernetes.set_status(task["metadata"]["name"], phase="Running"),
+        now.set(),
+    )
+
+    result = job.use(with_=BASIC, cancel_when=now)
+
+    assert (130, "cancelled") == (result.code, result.outputs["conclusion"])
+    assert "kelos.dev/cancel-requested" in kubernetes.task()["metadata"]["annotations"]
+
+
 def test_d10_a_phase_alone_is_no_success(job: Job, kubernetes: FakeKubernetes):
     """An agent that was cut off may end with code 0; its reason outweighs the phase."""
     succeeding(kubernetes, reason="AgentIncomplete", message="The agent stopped in the middle of a tool call")
@@ -153,3 +172,21 @@ def test_d10_a_phase_alone_is_no_success(job: Job, kubernetes: FakeKubernetes):
         result.outputs["conclusion"],
         result.outputs["failure-reason"],
     )
+
+
+def test_d10_an_agent_that_was_cut_off_has_not_succeeded(tmp_path: Path):
+    """The same from end to end, with a recorded agent that came to its limit and ended with code 0."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/claude"
+    program.write_text(f"#!/bin/sh\ncat {ROOT}/tests/data/agent-streams/claude-code-max-turns.jsonl\n")
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    job = Job(tmp_path, env={"KELOS_PYTHON": sys.executable, "PATH": path})
+
+    result = job.use(with_={"mode": "local", "prompt": "Fix the bug", "credentials-type": "none"})
+
+    assert (1, "failure", "agent-incomplete") == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+    ), result.log

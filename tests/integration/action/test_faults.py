@@ -1,5 +1,6 @@
 """What the network, the API server and other people do to a step that follows its Task."""
 
+import re
 import threading
 
 import pytest
@@ -387,4 +388,20 @@ def test_a_wait_that_is_too_long_may_leave_the_task_alone(job: Job, kubernetes: 
         result.outputs["conclusion"],
         "kelos.dev/cancel-requested" in annotations,
         "kelos.dev/client-lease" in annotations,
+    )
+
+
+def test_a_fault_of_ours_is_one_sentence_and_the_step_goes_on(job: Job, kubernetes: FakeKubernetes):
+    """A traceback may quote what others wrote, and the runner reads every line of it."""
+    kubernetes.pods["p"] = {"metadata": {"name": "p"}, "status": ["::error::no status"]}
+    kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"], podName="p")
+
+    result = job.use(with_=BASIC)
+
+    assert (0, "success") == (result.code, result.outputs["conclusion"]), result.log
+    assert "Traceback" not in result.log
+    (warning,) = commands(result.log)
+    assert re.fullmatch(
+        r"::warning title=Kelos::A part of the Action has a fault \(AttributeError at stream.py:\d+\): report it",
+        warning,
     )

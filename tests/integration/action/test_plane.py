@@ -59,7 +59,7 @@ def test_two_agents_in_a_row(local: Job, repository: GitServer):
 @pytest.mark.parametrize("module", ["kelos", "structlog", "json"])
 def test_the_checkout_is_no_place_for_modules(local: Job, module: str):
     """The step works in a checkout, perhaps a stranger's: a file there that is called like a module must not run."""
-    (local.folder / f"{module}.py").write_text(f"open({str(local.folder / 'ran')!r}, 'w')\n")
+    (local.folder / "workspace" / f"{module}.py").write_text(f"open({str(local.folder / 'ran')!r}, 'w')\n")
 
     result = local.use(with_=inputs("say hello"))
 

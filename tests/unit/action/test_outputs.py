@@ -101,6 +101,15 @@ def test_usage_wins_over_results():
     assert ("5", "0.5") == (found["input-tokens"], found["cost-usd"])
 
 
+@pytest.mark.parametrize(
+    ("said", "cost"),
+    [("0.021539999999999997", "0.02154"), ("1.0000000001", "1"), ("0.0000004", "0"), ("0.1234567.8", ""), ("2", "2")],
+)
+def test_a_cost_is_told_to_a_millionth(said, cost):
+    """Agents add up floats; seventeen decimals are no reason to tell no cost at all."""
+    assert cost == outputs(**{"cost-usd": said})["cost-usd"]
+
+
 def test_times_with_fractions_are_understood():
     """Some controllers write them; Python 3.10 reads three or six digits only."""
     times = {"startTime": "2026-01-01T00:00:05.5Z", "completionTime": "2026-01-01T00:01:05.123456789Z"}
@@ -126,6 +135,14 @@ def test_a_message_is_one_clean_line_of_a_kibibyte():
 
     assert message.startswith("ab ::error::c üü")
     assert len(message.encode()) <= 1024
+
+
+@pytest.mark.parametrize("text", ["5\xa0files", "\u8a2d\u5b9a\u3000\u5931\u6557", "young \U00018d09"])
+def test_a_message_in_any_language_is_passed_on(text):
+    """Spaces that do not break, and letters younger than this Python, are no danger."""
+    found = outputs_of({}, Ending(conclusion=Conclusion.FAILURE, message=text), Facts())
+
+    assert (text, ()) == (found.by_name["message"], found.warnings)
 
 
 HOSTILE = ["x\nEOF\npr=https://evil\nphase=Succeeded", "a<<b", "", "\n", "name=value", "%0A", "ünï\u2028☃", "\r\nx"]

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kelos.action import reference
 from kelos.action.api.kubeconfig import EXEC_VERSIONS
 from kelos.action.api.proxy import PORTS
+from kelos.action.conclusion import Conclusion
 from kelos.action.inputs import ActionInputs, env_name, read_inputs
 from kelos.action.outputs import OUTPUTS
 from kelos.action.trust.context import LIMIT_BYTES
 from kelos.action.trust.rules import TRUSTED_EVENTS, WRITERS_EVENTS
 from kelos.api.manifest import AGENT_TYPES, CREDENTIALS_TYPES
+from kelos.api.reasons import ClientReason
 from kelos.api.worker import AgentType, CredentialsType
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +100,18 @@ def test_the_reaper_runs_whatever_happened():
     """Composite actions have no post step."""
     assert STEPS["End what a stopped step left behind"] == ACTION["runs"]["steps"][-1]
     assert STEPS["End what a stopped step left behind"]["if"].startswith("always()")
+
+
+def test_the_page_tells_of_every_input_output_and_ending():
+    """It is what people read; `make check` keeps it fresh."""
+    ((_, page),) = reference.pages()
+
+    assert [] == [name for table in ("inputs", "outputs") for name in ACTION[table] if f"| `{name}` | " not in page]
+    assert [] == [word for word in Conclusion if f"| `{word.value}` | " not in page]
+    assert [] == [word for word in ClientReason if f"`{word.value}`" not in page]
+    assert "| `lease` | How long the cluster lets the Task run" in page
+    assert "| `timed-out` | 1 | `deadline-exceeded`, `start-timeout`, `wait-timeout` |" in page
+    assert "| `failure` | 2 | `invalid-input` |" in page
 
 
 def test_zizmor_finds_nothing():

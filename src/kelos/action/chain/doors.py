@@ -47,6 +47,9 @@ class Doors:
         if self.tasks:
             values = {**told[deciding(self.tasks, self.links).key].values, **totals(told), **ending_values(ending)}
             values["tasks"] = tasks_output(told)
+        for name, value in values.items():
+            if self.console.hides(value):
+                self.console.warn(f"The output `{name}` holds a masked value: as an output of the job it will be empty")
         self._output(values)
         if (path := self.env.get("GITHUB_STEP_SUMMARY")) and self.summary != "none":
             text = summary_of(values, told, self.links, is_full=self.summary == "full")

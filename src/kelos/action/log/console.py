@@ -20,6 +20,7 @@ class Console:
         self._stream = stream if stream is not None else sys.stdout
         self._fence = ""
         self._left = limit_bytes
+        self._masked: set[str] = set()
 
     def say(self, text: str) -> None:
         """One sentence of ours; one that begins with another's words may not begin like a command."""
@@ -43,11 +44,16 @@ class Console:
             self._open_road()
             for line in secret.splitlines():
                 if line.strip():
+                    self._masked.add(line)
                     self._print(f"::add-mask::{_escape(line)}")
 
     def limit(self, size_bytes: int) -> None:
         """Print no more than so much of the agent's text."""
         self._left = size_bytes
+
+    def hides(self, text: str) -> bool:
+        """Whether the runner blots out a part of it."""
+        return any(masked in text for masked in self._masked)
 
     def agent(self, text: str, label: str = "") -> None:
         """Text of the agent: cleaned, marked line by line with the Task it is from, and behind the fence."""

@@ -12,6 +12,7 @@ from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
 from kelos.action.chain.plan import Chain, Link
 from kelos.action.news.events import Broken, Created, Post
+from kelos.action.news.threads import where
 from kelos.api.kinds import TASK, Manifest
 from kelos.errors import AlreadyExists, KelosError
 
@@ -51,8 +52,7 @@ class Submission:
         except KelosError as error:
             self.posts[key](Broken(error=error))
         except Exception as error:
-            self.posts[key](Broken(error=KelosError(f"The Action has a fault ({type(error).__name__}): report it")))
-            raise
+            self.posts[key](Broken(error=KelosError(f"The Action has a fault ({where(error)}): report it")))
 
     def _rehearse(self, link: Link, names: Mapping[str, str]) -> None:
         """A Task the cluster would refuse is known before the first one of the chain spends anything."""

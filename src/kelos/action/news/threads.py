@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from random import random
 from time import monotonic
@@ -14,7 +16,7 @@ from kelos.action.api.patience import Patience
 from kelos.action.cancel import Handle, keep_lease
 from kelos.action.inputs import ActionInputs, Workflow
 from kelos.action.log.stream import LogStream
-from kelos.action.news.events import Post
+from kelos.action.news.events import Event, LogsOver, Post, Warned
 from kelos.action.news.watch import Follower
 from kelos.api.kinds import Manifest
 
@@ -23,8 +25,7 @@ LAST_RENEWAL_SECONDS = 10.0
 
 def outage_seconds(inputs: ActionInputs) -> float:
     """How long the cluster may not answer. Past a lease it ends the Task by itself, so waiting on would hide that."""
-    has_lease = inputs.on_cancel == "cancel" and inputs.wait and inputs.lease
-    return float(inputs.lease if has_lease else inputs.api_outage_timeout)
+    return float(inputs.lease_seconds or inputs.api_outage_timeout)
 
 
 class Threads:
@@ -51,8 +52,8 @@ class Threads:
 
     def keep_lease(self, handle: Handle) -> None:
         """Give a sign of life again and again, if the Task was promised one."""
-        seconds = self._inputs.lease
-        if not seconds or self._inputs.on_cancel != "cancel":
+        seconds = self._inputs.lease_seconds
+        if not seconds:
             return
 
         def value(count: int) -> str:
@@ -72,7 +73,7 @@ class Threads:
             patience=self.patience(is_known=True),
             stop=self._stop,
         )
-        self._start(stream.run)
+        self._start(stream.run, otherwise=LogsOver())
         return True
 
     def read_pod(self, name: str) -> None:
@@ -97,7 +98,23 @@ class Threads:
         limit = outage_seconds(self._inputs)
         return Patience(limit, clock=monotonic, sleep=self._stop.wait, chance=random, is_known=is_known)
 
-    def _start(self, body: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=body, daemon=True)
+    def _start(self, body: Callable[[], None], *, otherwise: Event | None = None) -> threading.Thread:
+        """A fault of ours is told in our words: a traceback may quote outside text, and the runner reads it too."""
+
+        def run() -> None:
+            try:
+                body()
+            except Exception as error:
+                self._post(Warned(text=f"A part of the Action has a fault ({where(error)}): report it"))
+                if otherwise is not None:
+                    self._post(otherwise)
+
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         return thread
+
+
+def where(error: Exception) -> str:
+    """The kind of a fault of ours and the line it is in, without a word from outside."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
