@@ -34,15 +34,15 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-t
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[Any]:
+        is_alone = len(self.get_map()) <= 1  # nothing registered but the loop's own wake-up pipe: nobody to wait for
         if timeout == 0:
-            return super().select(0)
+            return [] if is_alone else super().select(0)
         if timeout is None:
             events = super().select(HANG_SECONDS)
             if not events:
                 raise RuntimeError("everybody waits for something that nobody will do")
             return events
-        # With nothing registered but the loop's own wake-up pipe there is nobody to wait for.
-        events = super().select(GRACE_SECONDS if len(self.get_map()) > 1 else 0)
+        events = super().select(0 if is_alone else GRACE_SECONDS)
         if not events:
             self._loop.jump(timeout)
         return events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Systems:
     learn: Callable[[Manifest], object] = lambda _: None
     tokens: Tokens | None = None
     recorded: Callable[[Manifest], object] = lambda _: None
+    monotonic: Callable[[], float] = lambda: 0.0
 
 
 class Taken(KelosError):
@@ -80,12 +82,16 @@ class Refused(KelosError):
         self.answer = answer
 
 
-async def apply(plan: Plan, systems: Systems) -> None:
+async def apply(plan: Plan, systems: Systems, *, fresh_until: float = math.inf) -> None:
     """Do the steps in order; the first error ends the pass, to be tried again.
 
-    Create and Try may raise Refused, Create and Mint Taken, Mint TokenUnavailable.
+    Create and Try may raise Refused, Create and Mint Taken, Mint TokenUnavailable. Nothing is created after
+    `fresh_until` on the monotonic clock: whoever slept for so long does not know whether somebody else made it, used
+    it up and took it away.
     """
     for step in plan.steps:
+        if isinstance(step, Create) and systems.monotonic() > fresh_until:
+            raise Conflict(f"The view of {step.kind} '{step.manifest['metadata']['name']}' is too old to create it")
         await _do(step, systems)
 
 

@@ -72,11 +72,11 @@ class Queue(Generic[Key]):
             timer.cancel()
         self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._add_due, key)
 
-    def retry(self, key: Key) -> float:
-        """Add the key after its own backoff, which doubles until `forget`; the seconds until then."""
+    def retry(self, key: Key, *, longest: float = LONGEST_DELAY_SECONDS) -> float:
+        """Add the key after its own backoff, which doubles until `forget` or `longest`; the seconds until then."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = backoff(failures, self._rng, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
+        delay = backoff(failures, self._rng, first=FIRST_DELAY_SECONDS, longest=longest)
         self.add_after(key, delay)
         return delay
 

@@ -71,7 +71,7 @@ class Store:
     def replace(self, objects: Iterable[Manifest]) -> None:
         """Take over a whole list; what it lacks is gone."""
         objects = list(objects)
-        for key in self._objects.keys() - {_key(object_) for object_ in objects}:
+        for key in sorted(self._objects.keys() - {_key(object_) for object_ in objects}):
             self._change(key, self._objects[key], None)
         for object_ in objects:
             self.put(object_)

@@ -16,7 +16,7 @@ from kelos.api.kinds import Kind, Manifest
 from kelos.cluster.pace import backoff, now
 from kelos.cluster.protocol import Change, ChangeType, Cluster
 from kelos.cluster.store import Index, Observer, Slim, Store
-from kelos.errors import ClusterError, Gone
+from kelos.errors import ClusterError, Gone, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ class Cache:
         self._rng = rng or Random()
         self._version = ""
         self._heard_at: float | None = None
+        self._in_touch_since: float | None = None
         self._failures = 0
         self._lists = 0
         self._watches = 0
@@ -102,6 +103,10 @@ class Cache:
         """Whether anybody keeps this cache equal to the server."""
         return self._heard_at is not None
 
+    def in_touch_since(self) -> float | None:
+        """Since when the server can be reached; None before it answered, and while it cannot be reached."""
+        return self._in_touch_since
+
     def freshness(self) -> Freshness:
         return Freshness(
             is_synced=self.synced.is_set(),
@@ -116,12 +121,14 @@ class Cache:
         """Keep the cache equal to the server until cancelled; errors of the server are waited out."""
         self._heard_at = now()
         while True:
-            delay = 0.0
+            delay, began_at = 0.0, now()
             try:
                 if not self._version:
                     await self._relist()
                 delay = await self._follow()
             except ClusterError as error:
+                if now() - began_at < SETTLED_SECONDS and isinstance(error, Unavailable):
+                    self._in_touch_since = None
                 delay = self._after(error)
             if delay:
                 await asyncio.sleep(delay)
@@ -193,6 +200,8 @@ class Cache:
 
     def _hear(self) -> None:
         self._heard_at = now()
+        if self._in_touch_since is None:
+            self._in_touch_since = self._heard_at
 
 
 @asynccontextmanager

@@ -9,13 +9,15 @@ from typing import Generic, Protocol, TypeVar
 
 from kelos.cluster.pace import now
 from kelos.cluster.queue import Queue
-from kelos.errors import Conflict, KelosError, NotFound
+from kelos.errors import Conflict, KelosError, NotFound, TooManyRequests, Unavailable
 from kelos.telemetry.logs import one_pass
 
 Key = TypeVar("Key", bound=Hashable)
 
 WORKERS = 8
 LAST_PASS_SECONDS = 3.0
+LONGEST_OUTAGE_DELAY_SECONDS = 30.0
+"""An API that could not be reached says nothing about the key: once it is back, nobody waits for long."""
 
 
 class Log(Protocol):
@@ -90,6 +92,10 @@ class Loop(Generic[Key]):
         except (Conflict, NotFound):
             self._queue.retry(key)  # somebody was faster: look again, quietly
             return "again"
+        except (Unavailable, TooManyRequests) as error:
+            seconds = self._queue.retry(key, longest=LONGEST_OUTAGE_DELAY_SECONDS)
+            self._log.warning("Pass failed", error=str(error), again_in=seconds)
+            return "failed"
         except KelosError as error:
             self._log.warning("Pass failed", error=str(error), again_in=self._queue.retry(key))
             return "failed"

@@ -32,11 +32,11 @@ class SecretWatches:
         before = self._missed_by.pop(task, frozenset())
         if secrets:
             self._missed_by[task] = secrets
-        for secret in before - secrets:
+        for secret in sorted(before - secrets):
             self._leave(secret, task)
-        for secret in secrets - before:
+        for secret in sorted(secrets - before):
             self._wanted.setdefault(secret, set()).add(task)
-        for secret in secrets:
+        for secret in sorted(secrets):
             if secret not in self._watching and len(self._watching) < MOST_WATCHES:
                 self._watching[secret] = asyncio.create_task(self._watch(secret))
 
@@ -78,5 +78,5 @@ class SecretWatches:
                 self._wake_all(secret)
 
     def _wake_all(self, secret: Key) -> None:
-        for task in self._wanted.get(secret, ()):
+        for task in sorted(self._wanted.get(secret, ())):
             self._wake(task)

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from random import Random
 
 from kelos.api.kinds import Manifest
-from kelos.api.names import ANNOTATION_LEASE
-from kelos.api.task import Task
 from kelos.apply import Refused, Systems, Taken, Tokens, apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Meter, Queue
+from kelos.cluster.watch import Cache
 from kelos.controllers.books import Books, Tally
+from kelos.controllers.client_leases import ClientLeases
 from kelos.controllers.lock_view import LockReader
 from kelos.controllers.loop import WORKERS, Log, Loop
 from kelos.controllers.loop import Meter as PassMeter
@@ -35,33 +36,10 @@ from kelos.tasks.start import plan_no_token, plan_refusal, plan_taken
 from kelos.tasks.view import TaskView
 
 RESYNC_SECONDS = 600.0
+FRESH_SECONDS = 30.0
+"""How old a view may be when something is created on its word."""
 LONGEST_PASS_SECONDS = 600.0
 """Every request of a pass has a limit of its own; a pass that lasts this long hangs."""
-
-
-class ClientLeases:
-    """Since when each client lease has not moved, by our own clock: the client's clock does not matter.
-
-    This is the one thing the controller remembers between passes; after a restart every lease starts afresh.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._seen: dict[Key, tuple[str, str, float]] = {}
-
-    def silence(self, task: Task) -> float | None:
-        key, text = (task.meta.namespace, task.meta.name), task.meta.annotations.get(ANNOTATION_LEASE)
-        if text is None or task.is_finished:
-            self._seen.pop(key, None)
-            return None
-        seen = self._seen.get(key)
-        if seen is None or seen[:2] != (task.meta.uid, text):
-            seen = (task.meta.uid, text, self._monotonic())
-            self._seen[key] = seen
-        return self._monotonic() - seen[2]
-
-    def forget(self, key: Key) -> None:
-        self._seen.pop(key, None)
 
 
 class TaskController:
@@ -80,10 +58,11 @@ class TaskController:
         tokens: Tokens | None = None,
         passes: PassMeter | None = None,
         tally: Tally | None = None,
+        rng: Random | None = None,
     ) -> None:
-        self.caches = build_caches(cluster, namespace)
-        self.queue: Queue[Key] = Queue(meter=meter)
-        self._leases = ClientLeases(monotonic)
+        self.caches = build_caches(cluster, namespace, partial(Cache, rng=rng))
+        self.queue: Queue[Key] = Queue(meter=meter, rng=rng)
+        self._leases = ClientLeases(monotonic, self._in_touch_since)
         self._observer = Observer(
             cluster=cluster,
             caches=self.caches,
@@ -91,12 +70,17 @@ class TaskController:
             pods=PodReader(cluster=cluster, caches=self.caches, now=now),
             settings=settings,
             now=now,
-            silence=self._leases.silence,
+            leases=self._leases,
             warnings=Warnings(cluster, monotonic),
         )
         self._books = Books(tasks=self.caches.tasks, log=log, tally=tally)
         self._systems = Systems(
-            cluster=cluster, now=now, warn=log.warning, recorded=self._books.recorded, tokens=tokens
+            cluster=cluster,
+            now=now,
+            warn=log.warning,
+            recorded=self._books.recorded,
+            monotonic=monotonic,
+            tokens=tokens,
         )
         self._loop = Loop("task", self.queue, self.reconcile, log, describe=_names, meter=passes)
         self._missing = SecretWatches(cluster, self.queue.add)
@@ -131,6 +115,12 @@ class TaskController:
             for key in owner_keys(pod):
                 self.queue.add(key)
 
+    def _in_touch_since(self) -> float | None:
+        """Since when the API answers, as far as any of our watches noticed; None while it does not."""
+        moments = [cache.in_touch_since() for cache in self.caches]
+        known = [moment for moment in moments if moment is not None]
+        return max(known) if len(known) == len(moments) else None
+
     async def wait_synced(self) -> None:
         for cache in self.caches:
             await cache.wait_synced()
@@ -160,6 +150,7 @@ class TaskController:
         return again
 
     async def _pass(self, key: Key) -> float | None:
+        fresh_until = self._systems.monotonic() + FRESH_SECONDS
         try:
             view = await self._observer.observe(*key)
         except UserError as error:
@@ -172,12 +163,12 @@ class TaskController:
             self._missing.expect(key, ())
             return None
         self._missing.expect(key, awaited_secrets(view))
-        return await self._carry_out(plan(view), view)
+        return await self._carry_out(plan(view), view, fresh_until)
 
-    async def _carry_out(self, decided: Plan, view: TaskView) -> float | None:
+    async def _carry_out(self, decided: Plan, view: TaskView, fresh_until: float) -> float | None:
         systems = self._that_learn(view.status)
         try:
-            await apply(decided, systems)
+            await apply(decided, systems, fresh_until=fresh_until)
         except Refused as refused:
             decided = plan_refusal(view, refused.step, refused.answer)
             await apply(decided, systems)

@@ -8,23 +8,24 @@ from datetime import datetime
 from typing import TypeVar
 
 from kelos.api.codec import parse_agent_config, parse_task, parse_workspace
-from kelos.api.kinds import Manifest
+from kelos.api.kinds import TASK, Manifest
 from kelos.api.reasons import Reason
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
+from kelos.controllers.client_leases import ClientLeases
 from kelos.controllers.pod_view import PodReader, in_order
 from kelos.controllers.reading import is_finished, phase_of
 from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import TaskCaches
 from kelos.controllers.warnings import Warnings
-from kelos.errors import UserError
+from kelos.errors import ClusterError, NotFound, UserError
 from kelos.pods.job import job_name
 from kelos.settings import Settings
 from kelos.tasks.evidence.attempts import recorded
 from kelos.tasks.evidence.facts import Complaint, JobFacts, PodFacts, read_job
 from kelos.tasks.finish import needs_all_pods
 from kelos.tasks.follow import needs_fresh_pods
-from kelos.tasks.stop import needs_complaints, newest
+from kelos.tasks.stop import lapsed_lease, needs_complaints, newest
 from kelos.tasks.view import Dependency, TaskView
 
 Parsed = TypeVar("Parsed")
@@ -40,7 +41,7 @@ class Observer:
     pods: PodReader
     settings: Settings
     now: Callable[[], datetime]
-    silence: Callable[[Task], float | None]
+    leases: ClientLeases
     warnings: Warnings
 
     async def observe(self, namespace: str, name: str) -> TaskView | None:
@@ -57,6 +58,8 @@ class Observer:
 
     async def _closer(self, view: TaskView) -> TaskView:
         """What the caches cannot be trusted with."""
+        if lapsed_lease(view) is not None:
+            view = await self._with_lease_as_it_is(view)
         if not view.owns_job:
             view = await self.start.about_to_start(view)
         view = replace(view, token=await self.start.token(view))
@@ -71,6 +74,19 @@ class Observer:
     async def _with_fresh_pods(self, view: TaskView) -> TaskView:
         found = await self.pods.fresh(view.task.meta.namespace, view.task.meta.uid)
         return replace(view, pods=_made_by(view.job, view.owns_job, found))
+
+    async def _with_lease_as_it_is(self, view: TaskView) -> TaskView:
+        """A client is not silent because our watch is late, nor because nobody can reach the API."""
+        try:
+            fresh = await self.cluster.get(TASK, view.task.meta.namespace, view.task.meta.name)
+        except ClusterError:
+            self.leases.start_afresh(view.task)
+            raise
+        task = parse_task(fresh)
+        if task.meta.uid != view.task.meta.uid:
+            raise NotFound(f"Task '{task.meta.name}' was replaced by another one of its name")
+        silence = self.leases.silence(task)
+        return replace(view, task=task, status=fresh.get("status") or {}, client_silence_seconds=silence)
 
     async def _complaints(self, view: TaskView) -> tuple[Complaint, ...]:
         """Warnings about the pod that does not start, or the Job that has none."""
@@ -105,7 +121,7 @@ class Observer:
             graph=self._graph(task),
             dependents=self._dependents(task) if task.is_finished else (),
             held=tuple(caches.leases.by("holder", f"{namespace}/{uid}")),
-            client_silence_seconds=self.silence(task),
+            client_silence_seconds=self.leases.silence(task),
         )
 
     def _dependency(self, namespace: str, name: str) -> Dependency | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import datetime
+from typing import Any
 
 from kelos.api.kinds import POD, Kind, Manifest
 from kelos.cluster.protocol import Change, ChangeType, Page, PatchType
@@ -65,7 +65,7 @@ class LocalCluster:
             namespace = (manifest.get("metadata") or {}).get("namespace")
             if kind.plural == "bindings":
                 bind(self._plane, self._resource(POD), namespace, manifest["metadata"]["name"], manifest)
-                return _copy(manifest)
+                return dict(_copy(manifest))
             options = WriteOptions(dry_run=dry_run, manager=self._manager, field_validation=FieldValidation.STRICT)
             return _fresh(create(self._plane, self._resource(kind), namespace, _copy(manifest), options))
 
@@ -94,7 +94,7 @@ class LocalCluster:
         """Raises Conflict, NotFound."""
         with _typed_errors():
             options = WriteOptions(dry_run=dry_run, field_manager=field_manager, manager=self._manager, force=force)
-            resource, given = self._resource(kind), copy.deepcopy(body)
+            resource, given = self._resource(kind), _copy(body)
             return _fresh(patch(self._plane, resource, namespace, name, given, type, options, subresource))
 
     async def delete(
@@ -141,6 +141,11 @@ class LocalCluster:
                     for seen in batch:
                         yield _change(resource, seen)
 
+    def end_watches(self) -> None:
+        """End every open watch, as a server that restarts does; later ones are not concerned."""
+        watches, self._watches = self._watches, Watches()
+        watches.end_all()
+
     async def logs(
         self,
         namespace: str,
@@ -184,10 +189,9 @@ def _typed_errors() -> Iterator[None]:
         raise refusal.as_cluster_error() from refusal
 
 
-def _copy(manifest: Manifest) -> Manifest:
+def _copy(value: Any) -> Any:
     """A copy as the wire would make it: quicker than deepcopy, and as strict about what JSON can say."""
-    copied: Manifest = json.loads(json.dumps(manifest))
-    return copied
+    return json.loads(json.dumps(value))
 
 
 def _served(resource: Resource, entry: Entry) -> Manifest:
@@ -197,7 +201,8 @@ def _served(resource: Resource, entry: Entry) -> Manifest:
 
 
 def _fresh(written: Written) -> Manifest:
-    return _copy(written.manifest)
+    manifest: Manifest = _copy(written.manifest)
+    return manifest
 
 
 def _change(resource: Resource, seen: Seen) -> Change:

@@ -83,7 +83,7 @@ class Store:
         self._history = history
         self._objects: dict[str, dict[Key, Entry]] = {}
         self._logs: dict[str, _Log] = {}
-        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self._listeners: dict[str, dict[asyncio.Event, None]] = {}  # in the order in which they came
         self.version: int = self._database.execute("SELECT version FROM counter").fetchone()[0]
         self._start = self.version
         for resource, namespace, name, version, body in self._database.execute("SELECT * FROM objects"):
@@ -147,12 +147,12 @@ class Store:
     def listening(self, resource: str) -> Iterator[asyncio.Event]:
         """An event that is set by every change of the resource; whoever waits clears it."""
         news = asyncio.Event()
-        listeners = self._listeners.setdefault(resource, set())
-        listeners.add(news)
+        listeners = self._listeners.setdefault(resource, {})
+        listeners[news] = None
         try:
             yield news
         finally:
-            listeners.discard(news)
+            del listeners[news]
 
     def close(self) -> None:
         """Close the database."""

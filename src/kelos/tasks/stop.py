@@ -38,11 +38,9 @@ JOB_VERDICT_SECONDS = 3.0
 
 
 def stop_in_progress(view: TaskView) -> Stop | None:
-    """Why the Job was suspended: what asked for it may no longer be seen, like a pod that did not start."""
+    """What was decided stays decided: what asked for it may be gone, and each controller has a clock of its own."""
     asked = true_condition(view.status, STOP_REQUESTED)
-    if asked is None or view.job is None or not view.job.is_suspended:
-        return None
-    return Stop(reason=Reason(asked["reason"]), message=asked["message"])
+    return None if asked is None else Stop(reason=Reason(asked["reason"]), message=asked["message"])
 
 
 def cancel_request(view: TaskView) -> Stop | None:

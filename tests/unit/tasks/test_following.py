@@ -216,6 +216,19 @@ class TestClientLease:
 
         assert "LeaseExpired" == status_of(decided)["reason"]
 
+    @pytest.mark.parametrize("job", [make.job(), make.job(is_being_deleted=True), None], ids=["there", "going", "gone"])
+    def test_what_one_controller_decided_another_one_does_not_take_back(self, job):
+        """Each counts by its own clock; two that disagree would write in turns for ever."""
+        asked = {"type": "StopRequested", "status": "True", "reason": "LeaseExpired", "message": "run 1 is silent"}
+        asked |= {"lastTransitionTime": "2026-02-07T08:59:00Z"}
+        message = "run 1 is silent; waiting for the pod to end"
+        status = {**RUNNING, "reason": "LeaseExpired", "message": message, "conditions": [asked]}
+        task = make.task(status=status, meta=self.LEASE)
+
+        decided = plan(make.view(task, job=job, pods=(make.running_pod(),), client_silence_seconds=0))
+
+        assert "LeaseExpired" == status_of(decided).get("reason", "LeaseExpired")
+
     def test_the_controller_looks_again_when_the_lease_would_lapse(self):
         task = make.task(status=RUNNING, meta=self.LEASE)
 
