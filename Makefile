@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test e2e agents soak-action check generate lock up bench clean
+.PHONY: help setup demo test soak soak-action e2e agents check generate lock up bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,6 +51,9 @@ test: setup ## every test: unit, integration, and conformance on a real kube-api
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
 	PYTHONPATH=tests $(BIN)/python -m workflowtools act --version
 	$(BIN)/python -m pytest
+
+soak: setup ## play fresh simulated schedules until stopped or until one fails
+	PYTHONPATH=tests $(BIN)/python -m simulation --soak
 
 # Only what is said on the command line names a cluster: a KUBECONFIG that is exported may be anybody's.
 GIVEN_KUBECONFIG = $(if $(filter command line,$(origin KUBECONFIG)),$(abspath $(KUBECONFIG)))
