@@ -29,9 +29,12 @@ def real_server(folder: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def local_server(folder: Path) -> Iterator[Path]:
-    """Our API server, Job controller and collector in one process; pods stay Pending until somebody plays a node."""
-    with _child([sys.executable, __file__], folder / "local-server") as kubeconfig:
+def local_server(folder: Path, *, finished: int = 0, active: int = 0) -> Iterator[Path]:
+    """Our API server, Job controller and collector in one process; pods stay Pending until somebody plays a node.
+
+    So many Tasks are there from the beginning, with their Jobs and pods.
+    """
+    with _child([sys.executable, __file__, str(finished), str(active)], folder / "local-server") as kubeconfig:
         yield kubeconfig
 
 
@@ -60,7 +63,9 @@ def _child(command: list[str], kubeconfig: Path) -> Iterator[Path]:
             child.wait()
 
 
-async def serve() -> None:
+async def serve(finished: int, active: int) -> None:
+    from _crowd import fill
+
     from kelos.api.kinds import CRD
     from kelos.install.crds import build_crds
     from kelos.local.cluster import LocalCluster
@@ -75,6 +80,7 @@ async def serve() -> None:
     cluster = LocalCluster(plane)
     for crd in build_crds():
         await cluster.create(CRD, crd)
+    await fill(plane, finished=finished, active=active)
     server = await serve_app(create_app(plane, "benchmark"))
     async with asyncio.TaskGroup() as group:
         loops = [
@@ -89,4 +95,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(*map(int, sys.argv[1:])))

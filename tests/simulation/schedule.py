@@ -87,7 +87,7 @@ class Log:
         if SECRET_VALUE in f"{event} {fields}":
             self._watchman.complain("tells no secret", f"the log does: {event}")
 
-    error = warning
+    info = error = warning
 
     def exception(self, event: str, **fields: object) -> None:
         import traceback
