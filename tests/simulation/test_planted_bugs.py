@@ -83,12 +83,6 @@ def believes_its_cache_about_a_lock(patch):
     patch.setattr(LockReader, "fresh", fresh)
 
 
-@bug("has its branch alone", theme="stale locks")
-def gives_back_a_lock_that_another_one_has_taken_over(patch):
-    give_back = finish._give_back
-    patch.setattr(finish, "_give_back", lambda lease: replace(give_back(lease), resource_version=""))
-
-
 @bug("loses no outcome", theme="branches")
 def takes_a_pod_that_was_told_to_end_for_one_that_has(patch):
     patch.setattr(
@@ -132,7 +126,7 @@ def counts_only_the_newest_attempt(patch):
 
 @bug("loses no outcome", theme="late ends")
 def forgets_what_ended_late(patch):
-    patch.setattr(finish, "_late_attempts", lambda view: ())
+    patch.setattr(finish, "_with_late_attempts", lambda view: dict(view.status))
 
 
 @bug("is honest")
@@ -198,7 +192,7 @@ def does_not_wait_for_what_it_depends_on(patch):
 
 @bug("leaves nothing behind")
 def leaves_the_pods_of_a_deleted_task(patch):
-    patch.setattr(controller, "plan_orphans", lambda pods: Plan())
+    patch.setattr(controller, "plan_leftovers", lambda leftovers, now: Plan())
 
 
 @bug("leaves nothing behind", theme="sleepers")
