@@ -31,7 +31,7 @@ async def longest_pause(error, seconds):
 
     queue = Queue()
     queue.add("a")
-    running = asyncio.create_task(Loop("test", queue, reconcile, SilentLog()).run(1))
+    running = asyncio.create_task(Loop("test", queue, reconcile, SilentLog(), describe=lambda key: {"key": key}).run(1))
     await asyncio.sleep(seconds)
     running.cancel()
     await asyncio.wait({running})
