@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kelos.api.outcome import Outcome
-from kelos.api.reasons import Reason
+from kelos.api.reasons import Reason, exit_code_of
 from kelos.tasks.evidence.advice import EVICTION, advice
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
 from kelos.tasks.evidence.end import End
@@ -34,7 +34,7 @@ NODE_CANNOT = (
     "PodOSSelectorNodeLabelDoesNotMatch",
 )
 NODE_PRESSURE = ("The node was low on resource", "The node had condition")
-ASKED_TO_END = (128 + 9, 128 + 15)
+ASKED_TO_END = (128 + 9, 128 + 15, exit_code_of(Reason.CANCELLED))
 
 
 def pod_deadline(end: End) -> Diagnosis | None:
