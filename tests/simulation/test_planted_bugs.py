@@ -107,7 +107,7 @@ def repeats_an_agent_without_end(patch):
     patch.setattr(job, "backoff_limit", lambda task, settings: 100)
 
 
-@bug("loses no outcome", theme="late ends")
+@bug("loses no outcome", theme="branches")
 def lets_go_of_pods_before_their_outcome_is_written(patch):
     apart = (plans.follow,)
 
