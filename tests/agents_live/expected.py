@@ -21,6 +21,8 @@ class End:
     exit_code: int
     message: str = ""
     limit_seconds: int | None = None
+    may_succeed: bool = False
+    """Whether the same CLI may also come to a good end: it is a race of its own."""
     also: str = ""
     """What the same CLI says instead, from one run to the next."""
 

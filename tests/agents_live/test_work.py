@@ -10,7 +10,7 @@ import pytest
 from agents_live.bench import BRANCH, Bench
 from agents_live.clis import ALL, Cli
 from agents_live.equipment import ANSWER, INSTRUCTIONS, MARKS, NOTE, SKILL, STAMP, equipped
-from agents_live.expected import DONE
+from agents_live.expected import DONE, SUCCESS
 from agents_live.work import FORGED, FOUR, MIB, WORK_ENDS, WORKS, expected_cost, printing
 from fakes.git_server import git
 from kelos.outputs.markers import parse_markers
@@ -66,6 +66,8 @@ def test_fifty_megabytes_from_a_tool(bench: Callable[[Cli], Bench], cli: Cli) ->
     outcome = finished.ran.outcome
     assert finished.peak_mib < RUNNER_MIB
     expected = WORK_ENDS["fifty-megabytes"][cli]
+    if expected.may_succeed and finished.ran.exit_code == 0:
+        expected = SUCCESS
     assert (expected.reason, expected.exit_code) == (outcome.reason, finished.ran.exit_code), outcome
     assert expected.is_told_by(outcome.message), outcome.message
     if outcome.is_success:
@@ -105,6 +107,6 @@ def test_instructions_skills_and_tool_servers_are_there_and_used(bench: Callable
     assert finished.ran.outcome.is_success, finished.ran.outcome
     assert {INSTRUCTIONS, SKILL} <= set(finished.asked[0].marks)
     assert set(MARKS) == set(finished.asked[-1].marks)
-    assert [NOTE] == book.read_text().splitlines()
+    assert {NOTE} == set(book.read_text().splitlines())
     assert STAMP not in finished.log.replace(ANSWER, "")
     assert "" == git("status", "--porcelain", "--ignored", cwd=place.pod.checkout)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from realcluster.client import connect
+from realcluster.keeper import cgroups
 from realcluster.waiting import wait_for
 from realnode.fixtures import BUSYBOX_IMAGE, KUBECONFIG_VARIABLE
 from realnode.private import TUNABLES
@@ -59,7 +60,7 @@ def traces(folder: Path, node: str, interface: str) -> list[str]:
     return [
         *(f"process {entry.name}" for entry in processes if str(folder) in read(entry / "cmdline")),
         *(f"process {entry.name} of a pod" for entry in processes if node in read(entry / "cgroup")),
-        *(f"cgroup {path}" for path in Path("/sys/fs/cgroup").rglob(node)),
+        *(f"cgroup {path}" for path in cgroups(node)),
         *(f"mount {line}" for line in read(Path("/proc/self/mounts")).splitlines() if node in line),
         *(f"interface {path.name}" for path in Path("/sys/class/net").glob(interface)),
         *(f"file {path}" for path in folder.iterdir()),

@@ -64,6 +64,7 @@ def project(installation: Installation, git_host: GitHost, disk: None) -> Iterat
     git_host.create(repository)
     installation.apply(token_secret(), workspace(git_host.url(repository), persistent=True))
     yield installation, repository
+    installation.kubectl("delete", "tasks", "--all")  # Kubernetes keeps a claim as long as a pod of it is there
     installation.kubectl("delete", "workspace", "app")
     wait_for("the claim to go with its Workspace", lambda: not installation.list("persistentvolumeclaims"), 60)
 

@@ -20,6 +20,7 @@ AUTH_JSON = "CODEX_AUTH_JSON"
 CREDENTIALS = {"api-key": "CODEX_API_KEY", "oauth": AUTH_JSON}
 
 # There are no variables for these: no lookups beside the provider, and an end to retries when it is gone.
+SERVER_START_SECONDS = 60  # a server that a package runner has to fetch first needs longer than the CLI waits
 QUIET = ("--disable", "plugins", "--disable", "unbounded_connection_retries", "-c", "analytics.enabled=false")
 
 
@@ -76,7 +77,7 @@ def _mcp_tables(servers: McpServers) -> Any:
 def _mcp_table(name: str, server: Mapping[str, Any]) -> str:
     members = {"command": "command", "args": "args", "url": "url", "headers": "http_headers", "env": "env"}
     lines = [f"{ours} = {_toml(server[theirs])}" for theirs, ours in members.items() if theirs in server]
-    return "\n".join([_table(name), *lines])
+    return "\n".join([_table(name), *lines, f"startup_timeout_sec = {SERVER_START_SECONDS}"])
 
 
 def _table(name: str) -> str:

@@ -35,6 +35,11 @@ def is_final(task: Task, exit_code: int | None) -> bool:
     return not task.spec.retries or _is_reserved_end(task, exit_code)
 
 
+def is_reserved(task: Task, exit_code: int | None) -> bool:
+    """Whether it makes Kubernetes give up when any container ends like that, a preparing one for instance."""
+    return task.spec.pod_failure_policy is None and _is_reserved_end(task, exit_code or 0)
+
+
 def _is_reserved_end(task: Task, code: int) -> bool:
     return code in EXIT_CODES and not (task.spec.retries and EXIT_CODES[code] in RETRIABLE)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from kelos.api import names
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
-from kelos.pods.policy import is_final
+from kelos.pods.policy import is_final, is_reserved
 from kelos.tasks.evidence.attempts import attempts_over, faults, record
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
 from kelos.tasks.evidence.facts import Complaint, PodFacts
@@ -154,7 +154,9 @@ def _will_be_repeated(view: TaskView) -> bool:
         return False
     if not last.is_over:
         return True
-    if not last.is_disrupted and is_final(view.task, last.agent.exit_code):
+    if not last.is_disrupted and (
+        is_final(view.task, last.agent.exit_code) or any(is_reserved(view.task, c.exit_code) for c in last.preparation)
+    ):
         return False
     ended_at = last.agent.finished_at or last.created_at
     return (view.now - ended_at).total_seconds() >= JOB_VERDICT_SECONDS

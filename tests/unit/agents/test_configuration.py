@@ -191,12 +191,14 @@ def test_codex_mcp_servers_are_toml_tables():
     existing = 'model = "own"\n\n[mcp_servers.web]\nurl = "old"\n\n[mcp_servers.web.env]\nA = "1"\n\n[other]\nx = 1\n'
     text = rendered(configure("codex", mcp_servers=SERVERS), f"{HOME}/.codex/config.toml", existing)
 
+    patience = {"startup_timeout_sec": 60}
+
     assert {
         "model": "own",
         "other": {"x": 1},
         "mcp_servers": {
-            "files": {"command": "mcp-files", "args": ["-v", 'q"'], "env": {"ROOT": "/x"}},
-            "web": {"url": "https://mcp.example/x", "http_headers": {"Authorization": "Bearer top"}},
+            "files": {"command": "mcp-files", "args": ["-v", 'q"'], "env": {"ROOT": "/x"}, **patience},
+            "web": {"url": "https://mcp.example/x", "http_headers": {"Authorization": "Bearer top"}, **patience},
         },
     } == tomllib.loads(text)
 
