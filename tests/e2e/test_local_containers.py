@@ -84,11 +84,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     machine = Machine(folder=folder, env={**os.environ, **settings})
     wanted = Settings()
     names = {"demo": wanted.agent_images["demo"], "kelos-runner": wanted.runner_image}
-    for archive in build(list(names), folder, tell):
-        machine.podman("load", "--quiet", "--input", str(archive))
-        machine.podman("tag", f"kelos.test/{archive.stem}:dev", names[archive.stem])
-    yield machine
-    machine.podman("system", "reset", "--force")
+    try:
+        for archive in build(list(names), folder, tell):
+            machine.podman("load", "--quiet", "--input", str(archive))
+            machine.podman("tag", f"kelos.test/{archive.stem}:dev", names[archive.stem])
+        yield machine
+    finally:
+        machine.podman("system", "reset", "--force")  # its store is a mount, which nobody else would take away
 
 
 def test_a_task_runs_in_a_container_and_its_answer_comes_back(machine: Machine) -> None:
