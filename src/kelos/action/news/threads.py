@@ -16,9 +16,10 @@ from kelos.action.api.patience import Patience
 from kelos.action.cancel import Handle, keep_lease
 from kelos.action.inputs import ActionInputs, Workflow
 from kelos.action.log.stream import LogStream
-from kelos.action.news.events import Event, LogsOver, Post, Warned
+from kelos.action.news.events import Broken, Event, LogsOver, Post, Warned
 from kelos.action.news.watch import Follower
 from kelos.api.kinds import Manifest
+from kelos.errors import KelosError
 
 LAST_RENEWAL_SECONDS = 10.0
 
@@ -48,7 +49,8 @@ class Threads:
             stop=self._stop,
             poll_seconds=float(self._inputs.poll_interval),
         )
-        self._start(follower.run)
+        lost = KelosError("The Task cannot be followed any further: the warning before this says why")
+        self._start(follower.run, otherwise=Broken(error=lost))
 
     def keep_lease(self, handle: Handle) -> None:
         """Give a sign of life again and again, if the Task was promised one."""
