@@ -39,6 +39,8 @@ for name, text in json.loads(sys.argv[1]).items():
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".json" and path.exists():
         text = json.dumps({**json.loads(path.read_text()), **json.loads(text)})
+    if path.suffix == ".toml" and path.exists():
+        text += path.read_text()
     path.write_text(text)
     path.chmod(0o755)
 """

@@ -92,7 +92,7 @@ def test_instructions_skills_and_tool_servers_are_there_and_used(field: Field, c
 
     first, *_, last = field.asked(cell)
     assert {INSTRUCTIONS, SKILL} <= set(first["marks"])
-    assert set(MARKS) == set(last["marks"])
+    assert set(MARKS) == set(last["marks"]), field.log(cell)[-4000:]
     objects = field.place.kubectl("get", "tasks,jobs,pods,events,agentconfigs", "-o", "json")
     assert INSTRUCTIONS in objects
     assert STAMP not in objects
