@@ -137,6 +137,8 @@ def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
         since = view.status.get("startTime") or timestamp(pod.agent.started_at or view.now)
         message = f"The agent runs in pod '{pod.name}'"
         return in_phase(view, Phase.RUNNING, None, message, startTime=since, jobName=job_name, podName=pod.name)
+    if _is_behind(view, pod):
+        return dict(view.status)
     waited = waiting_since_start(view)
     is_quiet = waited is None or waited.total_seconds() < TOLD_START_SECONDS
     why = start_diagnosis(view)
@@ -146,6 +148,17 @@ def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
     phase = Phase.RUNNING if view.status.get("startTime") else Phase.PENDING
     status = in_phase(view, phase, why.reason, why.sentence, jobName=job_name)
     return {**status, "podName": pod.name} if pod is not None else status
+
+
+def _is_behind(view: TaskView, pod: PodFacts | None) -> bool:
+    """Whether the status knows more than this view: an agent that runs, in a pod whose end nobody has written down.
+
+    Two controllers, one of them with an old view, would else take turns in contradicting each other.
+    """
+    name = view.status.get("podName")
+    is_running = view.phase is Phase.RUNNING and not view.status.get("reason") and bool(name)
+    has_ended = any(entry["podName"] == name for entry in recorded(view).values())
+    return is_running and not has_ended and (pod is None or pod.name == name)
 
 
 def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:

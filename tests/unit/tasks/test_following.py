@@ -37,6 +37,24 @@ def test_a_task_runs_when_its_agent_runs_not_when_its_pod_exists():
     assert ("Running", "2026-02-07T09:00:00Z") == (status_of(running)["phase"], status_of(running)["startTime"])
 
 
+@pytest.mark.parametrize("pods", [(), (make.pod("fix-bug-x1", age=60),)], ids=["not there", "not started"])
+def test_an_old_view_of_the_pod_does_not_contradict_the_status(pods):
+    """Two controllers would else take turns, write after write."""
+    task = make.task(status={**RUNNING, "podName": "fix-bug-x1"})
+
+    assert [] == kinds_of(plan(make.view(task, job=make.job(age=60), pods=pods)))
+
+
+def test_the_start_of_a_new_pod_is_told_when_the_end_of_the_old_one_is_written():
+    gone = [{"podName": "fix-bug-x1", "podUID": "1", "phase": "Failed", "reason": "Evicted", "message": "drained"}]
+    task = make.task(status={**RUNNING, "podName": "fix-bug-x1", "attempts": gone})
+    waiting = make.pod("fix-bug-x2", age=60)
+
+    status = status_of(plan(make.view(task, job=make.job(age=90), pods=(waiting,))))
+
+    assert ("Running", "PodPending", "fix-bug-x2") == (status["phase"], status["reason"], status["podName"])
+
+
 @pytest.mark.parametrize(("age", "writes"), [(8, 0), (14, 0), (16, 1)])
 def test_a_start_of_usual_length_is_not_told_step_by_step(age, writes):
     """Every state told is a write: pulled images and a clone take seconds, and then the Task runs."""
