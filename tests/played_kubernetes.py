@@ -81,7 +81,7 @@ class PlayedKubernetes:
         verdicts = self._failures.setdefault(job["metadata"]["uid"], {})
         for pod in pods:
             if _phase(pod) == "Failed" and pod["metadata"]["uid"] not in verdicts:
-                verdicts[pod["metadata"]["uid"]] = _verdict(job, pod)
+                verdicts[pod["metadata"]["uid"]] = policy_verdict(job, pod)
                 backoff = timedelta(seconds=BACKOFF_SECONDS * 2 ** (len(verdicts) - 1))
                 self._not_before[job["metadata"]["uid"]] = self.now() + backoff
         counted = sum(1 for verdict in verdicts.values() if verdict == "Count")
@@ -212,7 +212,7 @@ def _locks(pod: Manifest) -> set[str]:
     return claims | ({branch} if branch else set())
 
 
-def _verdict(job: Manifest, pod: Manifest) -> str:
+def policy_verdict(job: Manifest, pod: Manifest) -> str:
     """What the Job's failure policy says about a failed pod; the first rule that matches counts."""
     conditions = {c["type"] for c in (pod["status"].get("conditions") or ()) if c["status"] == "True"}
     states = pod["status"].get("containerStatuses") or ()

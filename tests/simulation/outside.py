@@ -23,6 +23,7 @@ from kelos.local.server.verbs.plane import Plane
 from kelos.local.server.verbs.writing import create
 from kelos.local.store import Key
 from kelos.outputs.document import encode_document
+from played_kubernetes import policy_verdict
 
 BACKOFF_SECONDS = 10.0
 KILLED = 137
@@ -140,7 +141,7 @@ class Outside:
         uid, verdicts = job["metadata"]["uid"], self._verdicts[job["metadata"]["uid"]]
         for pod in pods:
             if _phase(pod) == "Failed" and pod["metadata"]["uid"] not in verdicts:
-                verdicts[pod["metadata"]["uid"]] = _verdict(job, pod)
+                verdicts[pod["metadata"]["uid"]] = policy_verdict(job, pod)
                 self._not_before[uid] = now + timedelta(seconds=BACKOFF_SECONDS * 2 ** (len(verdicts) - 1))
         if "FailJob" in verdicts.values():
             self._condition(job, "Failed", "PodFailurePolicy")
@@ -291,18 +292,3 @@ def _moment(text: str) -> datetime:
 
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _verdict(job: Manifest, pod: Manifest) -> str:
-    """What the Job's failure policy says about a failed pod; the first rule that matches counts."""
-    conditions = {c["type"] for c in (pod["status"].get("conditions") or ()) if c["status"] == "True"}
-    states = pod["status"].get("containerStatuses") or ()
-    codes = {c["name"]: (c.get("state", {}).get("terminated") or {}).get("exitCode", 0) for c in states}
-    for rule in job["spec"].get("podFailurePolicy", {}).get("rules", ()):
-        if any(pattern["type"] in conditions for pattern in rule.get("onPodConditions", ())):
-            return str(rule["action"])
-        exits = rule.get("onExitCodes")
-        chosen = [code for name, code in codes.items() if exits and exits.get("containerName", name) == name and code]
-        if any((code in exits["values"]) == (exits["operator"] == "In") for code in chosen):
-            return str(rule["action"])
-    return "Count"
