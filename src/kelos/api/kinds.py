@@ -45,6 +45,7 @@ GROUP = "kelos.dev"
 TASK = Kind(group=GROUP, version="v1alpha2", kind="Task", plural="tasks")
 WORKSPACE = Kind(group=GROUP, version="v1alpha2", kind="Workspace", plural="workspaces")
 AGENT_CONFIG = Kind(group=GROUP, version="v1alpha2", kind="AgentConfig", plural="agentconfigs")
+TASK_SPAWNER = Kind(group=GROUP, version="v1alpha2", kind="TaskSpawner", plural="taskspawners")
 TASK_RECORD = Kind(group=GROUP, version="v1alpha2", kind="TaskRecord", plural="taskrecords")
 
 NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner")

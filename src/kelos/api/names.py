@@ -16,6 +16,7 @@ LABEL_NAME = "kelos.dev/name"  # Job builder → people: always "kelos"
 LABEL_COMPONENT = "kelos.dev/component"  # Job builder → people: "task"
 LABEL_MANAGED_BY = "kelos.dev/managed-by"  # Job builder → people, lock → controller: "kelos-controller"
 LABEL_SPAWNER = "kelos.dev/taskspawner"  # spawner → controller: name of the TaskSpawner that made the Task
+LABEL_CREDENTIAL = "kelos.dev/spawner-credential"  # spawner → people: the entry of its pool that the Task uses
 LABEL_REPOSITORY = "kelos.dev/repository-hash"  # Action → Action: hash of owner/repo, to find a run's earlier Tasks
 LABEL_RUN_ID = "kelos.dev/run-id"  # Action → Action, people: the workflow run
 LABEL_RUN_ATTEMPT = "kelos.dev/run-attempt"  # Action → Action, people: which attempt of the run
@@ -36,8 +37,28 @@ ANNOTATION_TOKEN_EXPIRES = "kelos.dev/token-expires-at"  # on the token Secret �
 ANNOTATION_ORIGIN = "kelos.dev/origin"  # Job builder → controller: JSON of what a record says of a Task that is gone
 ANNOTATION_PROMPT = "kelos.dev/prompt"  # Job builder → kubelet (downward API file): the prompt, when it is small
 
+# Annotations of spawned Tasks: where they come from, and what the reporter has said there.
+ANNOTATION_ADMISSION = "kelos.dev/admission"  # spawner → controller: "required" waits for a place of its TaskSpawner
+ANNOTATION_ITEM = "kelos.dev/item"  # spawner → itself: JSON {"key","trigger"}, what the ledger says of this Task
+ANNOTATION_SOURCE_KIND = "kelos.dev/source-kind"  # spawner → reporter: issue or pull-request
+ANNOTATION_SOURCE_NUMBER = "kelos.dev/source-number"  # spawner → reporter: decimal number
+ANNOTATION_SOURCE_SHA = "kelos.dev/source-sha"  # spawner → reporter: head commit a check belongs to
+ANNOTATION_SOURCE_REPOSITORY = "kelos.dev/source-repository"  # spawner → reporter: owner/repo
+ANNOTATION_SOURCE_API = "kelos.dev/source-api-url"  # spawner → reporter: root of the GitHub API
+ANNOTATION_SOURCE_SECRET = "kelos.dev/source-secret"  # spawner → reporter: Secret with the GitHub credentials
+ANNOTATION_REPORTING = "kelos.dev/github-reporting"  # spawner → reporter: "enabled" when comments are on
+ANNOTATION_COMMENT_MODE = "kelos.dev/github-comment-mode"  # spawner → reporter: PerTask or Sticky
+ANNOTATION_CHECKS = "kelos.dev/github-checks"  # spawner → reporter: "enabled" when checks are on
+ANNOTATION_CHECK_NAME = "kelos.dev/github-check-name"  # spawner → reporter: name of the check
+ANNOTATION_COMMENT_ID = "kelos.dev/github-comment-id"  # reporter → itself: the comment to edit
+ANNOTATION_REPORT_PHASE = "kelos.dev/github-report-phase"  # reporter → itself: accepted, succeeded or failed
+ANNOTATION_CHECK_RUN_ID = "kelos.dev/github-check-run-id"  # reporter → itself: the check run to edit
+ANNOTATION_CHECK_PHASE = "kelos.dev/github-check-report-phase"  # reporter → itself: in_progress, succeeded or failed
+
 FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
 FINALIZER_RECORD = "kelos.dev/record"  # controller → itself: the Task alone knows what lost pods used; until its record
+FINALIZER_SPAWNED = "kelos.dev/spawned"  # Task builder → spawner: removed once the ledger says that the Task was made
+FINALIZER_REPORT = "kelos.dev/report"  # Task builder → reporter: removed once the last report is delivered or given up
 FINALIZER_TASK = "kelos.dev/finalizer"  # the reference's; stripped when found
 
 FIELD_MANAGER = "kelos-controller"
