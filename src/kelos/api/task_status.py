@@ -45,6 +45,7 @@ class TaskAttempt(Model):
     reason: ReasonField | None = Field(default=None, description="Why it waits or failed.")
     fault: str = Field(default="", description="Whose fault a failure is: Infrastructure, Agent or Task.")
     message: str = Field(default="", description="One sentence for people.")
+    advice: str = Field(default="", description="What to try after a failure.")
     exit_code: Int32 | None = Field(default=None, description="Exit code of the agent container.")
     start_time: datetime | None = Field(default=None, description="When the agent container started.")
     completion_time: datetime | None = Field(default=None, description="When the agent container ended.")

@@ -9,7 +9,7 @@ from kelos.api.kinds import JOB, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import EventType, Patch, Plan, Step
 from kelos.tasks.accounts.release import release_early
-from kelos.tasks.evidence.attempts import Attempt, attempts_over, has_used, recorded
+from kelos.tasks.evidence.attempts import Attempt, attempts_over, has_used, record, recorded
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, tell, with_attempts
 from kelos.tasks.held.token import with_renewal
@@ -63,7 +63,7 @@ def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> V
         message = f"Job '{name}' was deleted before the agent ended; the Task is not run again"
         return Verdict(reason=Reason.JOB_DELETED, message=message, advice="Create a new Task")
     if stop is not None and (view.job.suspended_at is not None or view.job.has_failed):
-        return Verdict(reason=stop.reason, message=stop.message)
+        return Verdict(reason=stop.reason, message=stop.message, advice=_advice_for(stop, record(view, over)))
     if view.job.has_failed:
         return _job_failed(view, view.job, over)
     if view.job.has_succeeded and over:
@@ -93,9 +93,16 @@ def _job_failed(view: TaskView, job: JobFacts, over: tuple[Attempt, ...]) -> Ver
         why = over[-1].diagnosis
         return Verdict(reason=why.reason, message=why.message, advice=why.advice)
     if past := list(recorded(view).values()):
-        return Verdict(reason=Reason(past[-1].get("reason", Reason.AGENT_ERROR.value)), message=past[-1]["message"])
+        why_then = Reason(past[-1].get("reason", Reason.AGENT_ERROR.value))
+        return Verdict(reason=why_then, message=past[-1]["message"], advice=past[-1].get("advice", ""))
     message = f"Job '{job.name}' failed ({job.failure}): {job.failure_message or 'no pod of it is left'}"
     return Verdict(reason=Reason.AGENT_INCOMPLETE, message=message)
+
+
+def _advice_for(stop: Stop, attempts: list[Manifest]) -> str:
+    """An attempt's own advice, where its end is why nothing is tried again."""
+    is_the_cause = bool(attempts) and attempts[-1]["message"] == stop.message
+    return str(attempts[-1].get("advice", "")) if is_the_cause else ""
 
 
 def _overdue(view: TaskView) -> bool:

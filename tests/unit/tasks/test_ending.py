@@ -14,6 +14,7 @@ from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs.document import encode_document
 from kelos.plan import Delete, DropFinalizer, Patch, SetStatus
+from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.follow import needs_fresh_pods
 from kelos.tasks.plan import plan, plan_unreadable
 from planning import jobs_of, kinds_of, status_of
@@ -138,6 +139,29 @@ def test_the_clusters_failures_have_a_budget_of_their_own(before, is_stopped):
     decided = plan(make.view(make.task(status=status), job=make.job(), pods=(last, make.pod("p10", age=1))))
 
     assert is_stopped is any(isinstance(step, Patch) for step in decided.steps)
+
+
+def evicted_pod() -> PodFacts:
+    """The node took the pod away and does not say how its container ended: Kubernetes would try again."""
+    said = "Pod ephemeral local storage usage exceeds the total limit of containers 20Mi."
+    agent = make.container(has_started=True, started_at=make.NOW, finished_at=make.NOW)
+    return make.pod(phase="Failed", reason="Evicted", message=said, age=60, agent=agent)
+
+
+SUSPENDED = make.job(is_suspended=True, suspended_at=make.NOW)
+
+
+@pytest.mark.parametrize("is_still_there", [True, False])
+@pytest.mark.parametrize("job", [SUSPENDED, make.job(failure="BackoffLimitExceeded")], ids=["by us", "by Kubernetes"])
+def test_advice_does_not_depend_on_who_ends_the_job_first(job, is_still_there):
+    """Whether we suspend it or Kubernetes gives up is a race, and so is whether its pod is still there."""
+    pod, soon = evicted_pod(), make.NOW + timedelta(seconds=5)
+    stopping = status_of(plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(pod,), now=soon)))
+
+    pods = (pod,) if is_still_there else ()
+    decided = plan(make.view(make.task(status=stopping), job=job, pods=pods, now=soon))
+
+    assert "ephemeral-storage" in status_of(decided)["diagnosis"]["advice"]
 
 
 def test_a_job_that_its_policy_ends_anyway_is_not_stopped_by_us():

@@ -149,6 +149,7 @@ def entry_of(attempt: Attempt) -> Manifest:
     }
     if why.reason is not None:
         entry |= {"reason": why.reason.value, "fault": why.fault.value}
+        entry |= {"advice": why.advice} if why.advice else {}
     if agent.exit_code is not None:
         entry["exitCode"] = agent.exit_code
     if agent.started_at is not None:
