@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,18 @@ def small_cluster(folder: Path, *, programs: Path | None = None, pods: int = 2) 
     path = os.pathsep.join(
         [*([str(programs)] if programs else []), str(Path(sys.executable).parent), os.environ["PATH"]]
     )
+    environment = {"PATH": path, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
+    with plane_process(folder, environment, "--pods", str(pods)) as kubeconfig:
+        yield SmallCluster(kubeconfig=kubeconfig, api=connect(kubeconfig))
+
+
+@contextmanager
+def plane_process(folder: Path, environment: Mapping[str, str], *arguments: str) -> Iterator[Path]:
+    """The child process until the end of the block; its kubeconfig. `plane.log` in `folder` is what it says."""
     with (folder / "plane.log").open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "kelos", "up", "--ephemeral", "--pods", str(pods)],
-            env={"PATH": path, "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"},
+            [sys.executable, "-m", "kelos", "up", "--ephemeral", *arguments],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -58,7 +66,7 @@ def small_cluster(folder: Path, *, programs: Path | None = None, pods: int = 2) 
         assert line, (folder / "plane.log").read_text()
         kubeconfig = folder / "plane.json"
         kubeconfig.write_text(json.dumps(json.loads(line)["kubeconfig"]))
-        yield SmallCluster(kubeconfig=kubeconfig, api=connect(kubeconfig))
+        yield kubeconfig
     finally:
         child.stdin.close()
         child.stdout.close()

@@ -14,10 +14,8 @@ import yaml
 from fakes.git_server import GitServer, git
 from fakes.github import fake_github
 from fakes.runner import Job, Result
-from kelos.action.api.client import Api
-from kelos.action.api.credentials import Credentials
-from kelos.action.api.kubeconfig import parse
 from kelos.api.kinds import WORKSPACE
+from small_cluster import small_cluster
 from workflows import EXAMPLES, evaluate, holds, in_order, is_ours, legs, load, triggers
 
 EVENT = {
@@ -46,24 +44,9 @@ def repository(tmp_path: Path) -> Iterator[GitServer]:
 @pytest.fixture
 def cluster(tmp_path: Path, repository: GitServer) -> Iterator[str]:
     """The kubeconfig of a cluster with the Workspace that the examples name."""
-    command = [sys.executable, "-I", "-m", "kelos", "up", "--ephemeral"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        kubeconfig = json.loads(process.stdout.readline())["kubeconfig"]
-        target = parse(kubeconfig, folder=tmp_path)
-        manifest = {"apiVersion": "kelos.dev/v1alpha2", "kind": "Workspace", "metadata": {"name": "my-workspace"}}
-        Api(target, Credentials(target)).create(WORKSPACE, "default", {**manifest, "spec": _spec(repository)})
-        yield json.dumps(kubeconfig)
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(20)
-
-
-def _spec(repository: GitServer) -> dict[str, str]:
-    return {"repo": repository.url("shop")}
+    with small_cluster(tmp_path) as place:
+        place.make(WORKSPACE, "my-workspace", spec={"repo": repository.url("shop")})
+        yield place.kubeconfig.read_text()
 
 
 class Run:
@@ -143,7 +126,7 @@ class Run:
             if document["kind"] == "Task":
                 document["spec"]["prompt"] = as_program(document["spec"]["prompt"])
             if document["kind"] == "Workspace":
-                document["spec"] = _spec(self.repository)
+                document["spec"] = {"repo": self.repository.url("shop")}
         target = runner.folder / "workspace" / name
         target.parent.mkdir(parents=True)
         target.write_text(yaml.safe_dump_all(documents))

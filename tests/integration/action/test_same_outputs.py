@@ -1,7 +1,6 @@
 """Mode local and mode cluster tell the same about the same Task: a workflow can change from one to the other."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,8 @@ import pytest
 
 from fakes.git_server import GitServer
 from fakes.runner import Job, Result
-from kelos.action.api.client import Api
-from kelos.action.api.credentials import Credentials
-from kelos.action.api.kubeconfig import parse
 from kelos.api.kinds import WORKSPACE
+from small_cluster import small_cluster
 
 # Each server gives these afresh; that they are known, and for whom, must be the same.
 OWN = ("task-uid", "pod-name", "commit", "session-id", "duration-seconds", "queue-seconds", "results-file", "log-file")
@@ -61,19 +58,9 @@ def workspace(repository: GitServer, name: str) -> dict:
 @pytest.fixture
 def cluster(tmp_path: Path, repository: GitServer) -> Iterator[str]:
     """The kubeconfig of a cluster that runs already and has the Workspace."""
-    command = [sys.executable, "-I", "-m", "kelos", "up", "--ephemeral"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        kubeconfig = json.loads(process.stdout.readline())["kubeconfig"]
-        target = parse(kubeconfig, folder=tmp_path)
-        Api(target, Credentials(target)).create(WORKSPACE, "default", workspace(repository, "shop-in-cluster"))
-        yield json.dumps(kubeconfig)
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(20)
+    with small_cluster(tmp_path) as place:
+        place.make(WORKSPACE, "shop", spec=workspace(repository, "shop-in-cluster")["spec"])
+        yield place.kubeconfig.read_text()
 
 
 def job_in(folder: Path, *before: str) -> Job:

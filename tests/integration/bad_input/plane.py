@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +14,7 @@ from kelos.api.kinds import AGENT_CONFIG, EVENT, JOB, POD, SECRET, TASK, WORKSPA
 from kelos.api.names import LABEL_TASK
 from realcluster.client import Api, connect
 from realcluster.waiting import wait_for
+from small_cluster import plane_process
 
 from .doors import Doors
 
@@ -102,32 +101,12 @@ class Plane:
 @contextmanager
 def running_plane(folder: Path) -> Iterator[Plane]:
     """Repositories and plane; both are gone afterwards."""
-    with (
-        GitServer(folder / "git") as repositories,
-        GitServer(folder / "locked", password=GIT_TOKEN) as locked,
-        (folder / "plane.log").open("wb") as log,
-    ):
+    environment = Doors(folder=folder, kubeconfig=None).environment()
+    with GitServer(folder / "git") as repositories, GitServer(folder / "locked", password=GIT_TOKEN) as locked:
         repositories.create("shop")
         locked.create("vault")
-        child = subprocess.Popen(
-            [sys.executable, "-m", "kelos", "up", "--ephemeral", "--pods", str(SLOTS), "--log-level", "debug"],
-            env=Doors(folder=folder, kubeconfig=None).environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-        assert child.stdin is not None
-        assert child.stdout is not None
-        try:
-            line = child.stdout.readline()
-            assert line, (folder / "plane.log").read_text()
-            kubeconfig = folder / "kubeconfig.json"
-            kubeconfig.write_text(json.dumps(json.loads(line)["kubeconfig"]))
+        with plane_process(folder, environment, "--pods", str(SLOTS), "--log-level", "debug") as kubeconfig:
             yield Plane(folder, kubeconfig, repositories, locked)
-        finally:
-            child.stdin.close()
-            child.stdout.close()
-            child.wait(30)
 
 
 class CommandLines:
