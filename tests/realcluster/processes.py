@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+SWEEP_SECONDS = 180  # a node's files are many, and a busy disk removes them slowly
 KEEPER = Path(__file__).with_name("keeper.py")
 
 
@@ -91,5 +92,5 @@ class Workshop:
             program.kill()
         assert self._keeper.stdin is not None
         self._keeper.stdin.close()
-        self._keeper.wait(timeout=30)
+        self._keeper.wait(SWEEP_SECONDS)
         shutil.rmtree(self.folder, ignore_errors=True)
