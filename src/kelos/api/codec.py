@@ -12,6 +12,7 @@ from kelos.api.agent_config import AgentConfig
 from kelos.api.kinds import Manifest
 from kelos.api.meta import Object
 from kelos.api.task import Task
+from kelos.api.task_spawner import TaskSpawner
 from kelos.api.workspace import Workspace
 from kelos.errors import UserError
 
@@ -48,6 +49,11 @@ def parse_workspace(manifest: Manifest) -> Workspace:
 def parse_agent_config(manifest: Manifest) -> AgentConfig:
     """The AgentConfig; raises UserError naming object and field."""
     return _parse(AgentConfig, manifest)
+
+
+def parse_task_spawner(manifest: Manifest) -> TaskSpawner:
+    """The TaskSpawner; raises UserError naming object and field. Its status is read as a Task's is."""
+    return _parse(TaskSpawner, manifest)
 
 
 def dump(model: BaseModel) -> Manifest:

@@ -48,7 +48,7 @@ AGENT_CONFIG = Kind(group=GROUP, version="v1alpha2", kind="AgentConfig", plural=
 TASK_SPAWNER = Kind(group=GROUP, version="v1alpha2", kind="TaskSpawner", plural="taskspawners")
 TASK_RECORD = Kind(group=GROUP, version="v1alpha2", kind="TaskRecord", plural="taskrecords")
 
-NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget", "TaskSpawner")
+NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget")
 """Kinds of the group that have no definition here; a manifest of one is refused with a sentence."""
 
 JOB = Kind(group="batch", version="v1", kind="Job", plural="jobs")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, Strict, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 
-_ALIASES = {"agents_md": "agentsMD", "cost_usd": "costUSD", "pod_uid": "podUID"}
+_ALIASES = {"agents_md": "agentsMD", "api_base_url": "apiBaseURL", "cost_usd": "costUSD", "pod_uid": "podUID"}
 
 
 def _alias(field: str) -> str:

@@ -6,47 +6,31 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from kelos.api.meta import (
-    OPEN_OBJECT,
-    AgentConfigReference,
-    Flag,
-    Int32,
-    Model,
-    Object,
-    WorkerPoolReference,
-    WorkspaceReference,
-    rules,
-)
+from kelos.api.meta import OPEN_OBJECT, Flag, Int32, Object, rules
 from kelos.api.names import PROMPT_LIMIT_BYTES
-from kelos.api.pod_overrides import PodOverrides
 from kelos.api.task_status import TaskStatus
-from kelos.api.worker import AgentType, Credentials, Worker, WorkerSpec
-
-_HAS_WORKER_TYPE = "has(self.worker) && has(self.worker.type) && self.worker.type != ''"
-_HAS_FLAT_TYPE = "has(self.type) && self.type != ''"
+from kelos.api.worker import (
+    HAS_FLAT_TYPE,
+    HAS_WORKER_TYPE,
+    NO_WORKER_POOL,
+    ONE_FORM_OF_AGENT_CONFIGS,
+    WORKER_OR_FLAT,
+    WorkerFields,
+)
 
 SPEC_RULES = rules(
     ("self == oldSelf", "Task spec is immutable: create a new Task instead"),
+    NO_WORKER_POOL,
     (
-        "!has(self.workerPoolRef)",
-        "workerPoolRef may not be set: worker pools are not supported here, use 'worker' or 'type' and 'credentials'",
-    ),
-    (
-        f"has(self.workerPoolRef) || ({_HAS_WORKER_TYPE}) || (({_HAS_FLAT_TYPE}) && has(self.credentials))",
+        f"has(self.workerPoolRef) || ({HAS_WORKER_TYPE}) || (({HAS_FLAT_TYPE}) && has(self.credentials))",
         "either 'worker' with a type, or 'type' and 'credentials' must be set",
     ),
     (
         "has(self.workerPoolRef) || !has(self.worker) || has(self.worker.credentials)",
         "worker.credentials must be set when 'worker' is set",
     ),
-    (
-        f"!has(self.worker) || (!({_HAS_FLAT_TYPE}) && !has(self.credentials))",
-        "'type' and 'credentials' may not be set when 'worker' is set",
-    ),
-    (
-        "!has(self.agentConfigRef) || !has(self.agentConfigRefs)",
-        "agentConfigRef may not be set when 'agentConfigRefs' is set",
-    ),
+    WORKER_OR_FLAT,
+    ONE_FORM_OF_AGENT_CONFIGS,
 )
 
 _FAILURE_RULE = {**OPEN_OBJECT, "properties": {"action": {"type": "string", "maxLength": 64}}}
@@ -67,7 +51,7 @@ PodFailurePolicy = Annotated[
 ]
 
 
-class TaskSpec(Model):
+class TaskSpec(WorkerFields):
     """What is to be done, and by whom. It cannot change once the Task exists."""
 
     model_config = ConfigDict(json_schema_extra=SPEC_RULES)
@@ -76,21 +60,6 @@ class TaskSpec(Model):
         max_length=PROMPT_LIMIT_BYTES,
         description="What the agent is asked to do; with dependsOn a Go template over the results of those Tasks.",
     )
-    worker: WorkerSpec | None = Field(default=None, description="The agent and its environment; wins field by field.")
-    worker_pool_ref: WorkerPoolReference | None = Field(default=None, description="Not supported; refused.")
-    type: AgentType | None = Field(default=None, description="Which agent runs; see worker.type.")
-    credentials: Credentials | None = Field(default=None, description="How the agent signs in; see worker.credentials.")
-    model: str | None = Field(default=None, description="Model to use; see worker.model.")
-    effort: str | None = Field(default=None, description="Reasoning effort; see worker.effort.")
-    image: str | None = Field(default=None, description="Container image; see worker.image.")
-    workspace_ref: WorkspaceReference | None = Field(default=None, description="Repository to work in.")
-    agent_config_ref: AgentConfigReference | None = Field(
-        default=None, description="One AgentConfig; the older form of agentConfigRefs."
-    )
-    agent_config_refs: tuple[AgentConfigReference, ...] = Field(
-        default=(), min_length=1, description="Instructions, plugins and MCP servers; later ones win."
-    )
-    pod_overrides: PodOverrides | None = Field(default=None, description="Changes to the pod.")
     depends_on: tuple[str, ...] = Field(
         default=(), description="Names of Tasks in this namespace that must succeed first."
     )
@@ -117,26 +86,6 @@ class TaskSpec(Model):
     strict_template: Flag = Field(
         default=False, description="Fail when the prompt cannot be rendered, instead of sending it as it is."
     )
-
-    @property
-    def effective(self) -> Worker:
-        """Every doubled field once: `worker` when it says something, else the flat field."""
-        worker = self.worker or WorkerSpec()
-        workspace = worker.workspace_ref or self.workspace_ref
-        return Worker(
-            agent_type=worker.type or self.type or None,
-            credentials=worker.credentials or self.credentials,
-            model=worker.model or self.model or "",
-            effort=worker.effort or self.effort or "",
-            image=worker.image or self.image or "",
-            workspace_name=workspace.name if workspace else "",
-            agent_config_names=tuple(ref.name for ref in worker.agent_config_refs or self._flat_agent_configs),
-            pod_overrides=worker.pod_overrides or self.pod_overrides or PodOverrides(),
-        )
-
-    @property
-    def _flat_agent_configs(self) -> tuple[AgentConfigReference, ...]:
-        return self.agent_config_refs or ((self.agent_config_ref,) if self.agent_config_ref else ())
 
 
 class Task(Object):

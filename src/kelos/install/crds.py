@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 
 from kelos.api.agent_config import AgentConfig
-from kelos.api.kinds import AGENT_CONFIG, CRD, TASK, TASK_RECORD, WORKSPACE, Kind, Manifest
+from kelos.api.kinds import AGENT_CONFIG, CRD, TASK, TASK_RECORD, TASK_SPAWNER, WORKSPACE, Kind, Manifest
 from kelos.api.meta import Object
 from kelos.api.schema import structural_schema
 from kelos.api.task import Task
 from kelos.api.task_record import TaskRecord
+from kelos.api.task_spawner import TaskSpawner
 from kelos.api.workspace import Workspace
 
 VERSIONS = ("v1alpha1", "v1alpha2")
@@ -54,6 +55,22 @@ _DEFINITIONS = (
         kind=WORKSPACE, model=Workspace, columns=(_column("Repo", ".spec.repo"), _column("Ref", ".spec.ref"), _AGE)
     ),
     _Definition(kind=AGENT_CONFIG, model=AgentConfig, columns=(_AGE,)),
+    # The Workspace may stand in two places as well; the reference's column has this one.
+    _Definition(
+        kind=TASK_SPAWNER,
+        model=TaskSpawner,
+        has_status=True,
+        columns=(
+            _column("Workspace", ".spec.taskTemplate.workspaceRef.name"),
+            _column("Suspend", ".spec.suspend", type="boolean"),
+            _column("Phase", ".status.phase"),
+            _column("Active", ".status.activeTasks", type="integer"),
+            _column("Discovered", ".status.totalDiscovered", type="integer"),
+            _column("Tasks", ".status.totalTasksCreated", type="integer"),
+            _column("Message", ".status.message", is_wide=True),
+            _AGE,
+        ),
+    ),
     _Definition(
         kind=TASK_RECORD,
         model=TaskRecord,
