@@ -11,6 +11,7 @@ import yaml
 
 FOLDER = Path(__file__).parent / "data"
 VERSIONS = ("v1alpha1", "v1alpha2")
+TRIMMED = "kelos-workers"
 
 Manifest = dict[str, Any]
 
@@ -39,6 +40,18 @@ def seeds(name: str, *kinds: str) -> list[Manifest]:
     """The manifests of one seed file, of these kinds only."""
     documents = yaml.safe_load_all((FOLDER / "seeds" / f"{name}.yaml").read_text())
     return [document for document in documents if document["kind"] in kinds]
+
+
+def whole_seeds(*kinds: str) -> list[Manifest]:
+    """What the reference's pages print, but for the one TaskSpawner that they print without some of its fields."""
+    printed = [*seeds("readme", *kinds), *seeds("integration-guide", *kinds)]
+    return [manifest for manifest in printed if manifest["metadata"]["name"] != TRIMMED]
+
+
+def trimmed_seed() -> Manifest:
+    """The TaskSpawner that is printed without its Workspace and credentials."""
+    (found,) = [seed for seed in seeds("readme", "TaskSpawner") if seed["metadata"]["name"] == TRIMMED]
+    return found
 
 
 def _read(file: Path) -> Iterator[Case]:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from kelos.api import names
-from kelos.api.codec import parse_task, parse_workspace
-from kelos.api.kinds import AGENT_CONFIG, SECRET, TASK, WORKSPACE, Manifest
+from kelos.api.codec import parse_task, parse_task_spawner, parse_workspace
+from kelos.api.kinds import AGENT_CONFIG, SECRET, TASK, TASK_SPAWNER, WORKSPACE, Manifest
 from kelos.api.task import Task
+from kelos.api.task_spawner import TaskSpawner
 from kelos.api.workspace import Workspace
 from kelos.tasks.evidence.facts import ContainerFacts, JobFacts, PodFacts
 from kelos.tasks.view import TaskView
@@ -41,6 +42,33 @@ def task(name: str = "fix-bug", *, status: Manifest | None = None, **spec: Any) 
         **manifest["metadata"],
     }
     return parse_task(manifest)
+
+
+def task_spawner_manifest(name: str = "bugs", *, status: Manifest | None = None, **spec: Any) -> Manifest:
+    """A TaskSpawner as users write it; `spec` fields by their manifest names, `meta` for metadata."""
+    meta = spec.pop("meta", {})
+    template = {"type": "demo", "credentials": {"type": "none"}, "workspaceRef": {"name": "repo"}}
+    base: Manifest = {"when": {"githubIssues": {}}, "taskTemplate": template}
+    manifest: Manifest = {
+        "apiVersion": TASK_SPAWNER.api_version,
+        "kind": TASK_SPAWNER.kind,
+        "metadata": {"name": name, "namespace": NAMESPACE, **meta},
+        "spec": {**base, **spec},
+    }
+    return {**manifest, "status": status} if status is not None else manifest
+
+
+def task_spawner(name: str = "bugs", *, status: Manifest | None = None, **spec: Any) -> TaskSpawner:
+    """A TaskSpawner as the API server has it."""
+    manifest = task_spawner_manifest(name, status=status or {}, **spec)
+    manifest["metadata"] = {
+        "uid": f"uid-{name}",
+        "resourceVersion": "1",
+        "generation": 1,
+        "creationTimestamp": "2026-02-07T08:00:00Z",
+        **manifest["metadata"],
+    }
+    return parse_task_spawner(manifest)
 
 
 def workspace_manifest(name: str = "repo", repo: str = "https://github.com/acme/shop.git", **spec: Any) -> Manifest:

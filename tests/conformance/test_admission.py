@@ -4,11 +4,17 @@ from typing import Any
 
 import pytest
 
-from admission import Case, cases, seeds
+from admission import Case, cases, seeds, trimmed_seed, whole_seeds
 
 from .servers import Server, stored
 
-KINDS = {"Task": "tasks", "Workspace": "workspaces", "AgentConfig": "agentconfigs", "TaskRecord": "taskrecords"}
+KINDS = {
+    "Task": "tasks",
+    "TaskSpawner": "taskspawners",
+    "Workspace": "workspaces",
+    "AgentConfig": "agentconfigs",
+    "TaskRecord": "taskrecords",
+}
 STORED = "kelos.dev/v1alpha2"
 
 
@@ -41,12 +47,12 @@ def test_manifests_are_judged_by_the_rules(server: Server, kind: str, version: s
 
 def test_manifests_of_the_reference_apply_unchanged(server: Server) -> None:
     """Strictly: no field of theirs is unknown here."""
-    manifests = [*seeds("readme", *KINDS), *seeds("integration-guide", *KINDS)]
+    manifests = whole_seeds(*KINDS)
 
     for manifest in manifests:
-        server.api.post(collection(server, manifest), manifest, fieldValidation="Strict").expect()
+        server.api.post(collection(server, manifest), manifest, fieldValidation="Strict", dryRun="All").expect()
 
-    assert 9 == len(manifests)
+    assert 16 == len(manifests)
 
 
 def test_invented_fields_are_refused_not_half_obeyed(server: Server) -> None:
@@ -55,6 +61,27 @@ def test_invented_fields_are_refused_not_half_obeyed(server: Server) -> None:
         answer = server.api.post(collection(server, manifest), manifest, fieldValidation="Strict")
 
         assert (400, True) == (answer.status, "unknown field" in answer.body["message"])
+
+
+def test_a_manifest_that_is_printed_in_part_is_refused_with_what_it_lacks(server: Server) -> None:
+    """Both sentences at once."""
+    answer = server.api.post(collection(server, trimmed_seed()), trimmed_seed())
+
+    assert 422 == answer.status
+    assert "taskTemplate.workspaceRef (or worker.workspaceRef) must be set" in answer.body["message"]
+    assert "credentials must be set: in taskTemplate" in answer.body["message"]
+
+
+@pytest.mark.parametrize(("length", "is_accepted"), [(63, True), (64, False)])
+def test_a_spawner_has_a_name_that_fits_into_a_label(server: Server, length: int, is_accepted: bool) -> None:
+    """Its Tasks carry it, and are selected by it."""
+    (spawner, *_) = seeds("integration-guide", "TaskSpawner")
+    manifest = {**spawner, "metadata": {"name": "a" * length}}
+
+    answer = server.api.post(collection(server, manifest), manifest, dryRun="All")
+
+    assert is_accepted == (answer.status < 300)
+    assert is_accepted != ("metadata.name must have at most 63 characters" in str(answer.body.get("message")))
 
 
 def test_both_versions_are_one_object(server: Server) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from kelos.api.github_sources import FilePatterns, Reporting
-from kelos.api.meta import Flag, Model, rules
+from kelos.api.meta import Flag, Model, Pattern, rules
 
 EVENTS_WITH_CHECKS = ("pull_request", "pull_request_review", "pull_request_review_comment", "pull_request_target")
 _WITH_CHECKS = ", ".join(f"'{event}'" for event in EVENTS_WITH_CHECKS)
@@ -59,10 +59,8 @@ class EventFilter(Model):
     body_contains: str | None = Field(
         default=None, max_length=1024, description="Text found in the body; the older form of bodyPattern."
     )
-    body_pattern: str | None = Field(
-        default=None, max_length=1024, description="Regular expression (RE2) found in the body."
-    )
-    exclude_body_patterns: tuple[Annotated[str, Field(min_length=1, max_length=1024)], ...] = Field(
+    body_pattern: Pattern | None = Field(default=None, description="Regular expression (RE2) found in the body.")
+    exclude_body_patterns: tuple[Annotated[Pattern, Field(min_length=1)], ...] = Field(
         default=(), max_length=10, description="Regular expressions (RE2) of which the body may match none."
     )
     file_patterns: FilePatterns | None = Field(default=None, description="Which files must have changed.")
@@ -85,7 +83,9 @@ class GitHubWebhook(Model):
     events: tuple[Event, ...] = Field(min_length=1, max_length=20, description="Names of the events that count.")
     repository: str | None = Field(default=None, description="Only events of this owner/repo.")
     exclude_authors: tuple[str, ...] = Field(default=(), description="Logins of senders that are passed over first.")
-    filters: tuple[EventFilter, ...] = Field(default=(), description="One of them must match; all do when empty.")
+    filters: tuple[EventFilter, ...] = Field(
+        default=(), max_length=100, description="One of them must match; all do when empty."
+    )
     reporting: Reporting | None = Field(default=None, description="What is told at the issue or pull request.")
 
     @property

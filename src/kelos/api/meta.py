@@ -48,6 +48,16 @@ def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
+# Matching with a pattern that does not compile is an error, and an error refuses the object.
+Pattern = Annotated[
+    str,
+    Field(
+        max_length=1024,
+        json_schema_extra=rules(("''.matches(self) in [true, false]", "must be a regular expression (RE2)")),
+    ),
+]
+
+
 class ObjectMeta(Model):
     """The part of `metadata` that decisions look at."""
 

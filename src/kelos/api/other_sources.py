@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from kelos.api.meta import Model, SecretReference, rules
+from kelos.api.meta import Model, Pattern, SecretReference, rules
 from kelos.api.polling import PollInterval
 
 
@@ -89,7 +89,7 @@ class GenericFilter(Model):
 
     field: str = Field(min_length=1, max_length=1024, description="JSONPath of the value, such as $.event.type.")
     value: str | None = Field(default=None, description="The value itself; it may be empty.")
-    pattern: str | None = Field(default=None, max_length=1024, description="Regular expression (RE2) found in it.")
+    pattern: Pattern | None = Field(default=None, description="Regular expression (RE2) found in it.")
 
 
 Filters = Annotated[tuple[GenericFilter, ...], Field(max_length=100)]

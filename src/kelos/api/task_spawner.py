@@ -92,6 +92,7 @@ class TaskSpawnerSpec(Model):
     credentials: tuple[PooledCredentials, ...] = Field(
         default=(),
         min_length=1,
+        max_length=100,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         description="Several ways to sign in, one of which each Task gets.",
     )

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from admission import cases, seeds
-from kelos.api.codec import dump, parse_agent_config, parse_task, parse_workspace
+from kelos.api.codec import dump, parse_agent_config, parse_task, parse_task_spawner, parse_workspace
 from kelos.api.reasons import Phase, Reason
 from kelos.api.task_record import TaskRecord
 from kelos.api.task_status import TaskAttempt, TaskStatus, TaskUsage
@@ -16,6 +16,7 @@ from kelos.errors import UserError
 
 PARSERS = {
     "Task": parse_task,
+    "TaskSpawner": parse_task_spawner,
     "Workspace": parse_workspace,
     "AgentConfig": parse_agent_config,
     "TaskRecord": TaskRecord.model_validate,

@@ -46,9 +46,11 @@ def test_a_record_is_of_the_younger_version_only():
     assert ["v1alpha2"] == [version["name"] for version in CRDS["TaskRecord"]["spec"]["versions"]]
 
 
-def test_only_a_task_has_a_status():
+def test_only_what_is_worked_on_has_a_status():
     """The others are read, never reported on."""
-    assert ["Task"] == [kind for kind, crd in CRDS.items() if "subresources" in crd["spec"]["versions"][0]]
+    with_status = [kind for kind, crd in CRDS.items() if "subresources" in crd["spec"]["versions"][0]]
+
+    assert ["Task", "TaskSpawner"] == with_status
 
 
 def test_definitions_are_fresh():

@@ -81,7 +81,7 @@ def test_the_controller_is_printed_with_its_images(capsys):
     printed = list(yaml.safe_load_all(capsys.readouterr().out))
     kinds = [manifest["kind"] for manifest in printed]
     container = printed[-1]["spec"]["template"]["spec"]["containers"][0]
-    assert ["CustomResourceDefinition"] * 4 + ["Namespace", "ServiceAccount"] == kinds[:6]
+    assert ["CustomResourceDefinition"] * 5 + ["Namespace", "ServiceAccount"] == kinds[:7]
     assert "example.org/k/kelos:v1" == container["image"]
     assert {"--runner-image=example.org/k/kelos-runner:v1", "--agent-image=demo=example.org/k/demo:v1"} <= set(
         container["args"]

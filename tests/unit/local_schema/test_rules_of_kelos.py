@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from admission import cases, seeds
+from admission import cases, seeds, trimmed_seed, whole_seeds
 from kelos.install.crds import build_crds
 from kelos.local.schema import compile_schema
 
@@ -13,7 +13,7 @@ SCHEMAS = {
     for crd in build_crds()
     for version in crd["spec"]["versions"]
 }
-OURS = ("Task", "Workspace", "AgentConfig")
+OURS = ("Task", "TaskSpawner", "Workspace", "AgentConfig")
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -37,7 +37,7 @@ def test_an_accepted_manifest_is_stored_as_it_was_written(case):
     assert (case.manifest, ()) == (admitted.manifest, admitted.unknown_fields)
 
 
-@pytest.mark.parametrize("manifest", [*seeds("readme", *OURS), *seeds("integration-guide", *OURS)], ids=str)
+@pytest.mark.parametrize("manifest", whole_seeds(*OURS), ids=str)
 def test_a_manifest_of_the_reference_applies_unchanged(manifest):
     """The compatibility line: no mistake, no unknown field, in both versions."""
     for version in ("v1alpha1", "v1alpha2"):
@@ -53,3 +53,22 @@ def test_invented_fields_do_not_look_as_if_they_worked(manifest):
     admitted = SCHEMAS[manifest["kind"], "v1alpha1"].admit(manifest, None)
 
     assert admitted.unknown_fields
+
+
+def test_a_manifest_that_is_printed_in_part_is_refused_with_what_it_lacks():
+    """Both sentences at once: nobody has to guess twice."""
+    admitted = SCHEMAS["TaskSpawner", "v1alpha1"].admit(trimmed_seed(), None)
+
+    workspace, credentials = (cause.message for cause in admitted.causes)
+    assert "taskTemplate.workspaceRef (or worker.workspaceRef) must be set for githubIssues" in workspace
+    assert "credentials must be set: in taskTemplate (or its worker), or as a list in spec.credentials" in credentials
+
+
+@pytest.mark.parametrize(("length", "is_accepted"), [(63, True), (64, False)])
+def test_a_spawner_has_a_name_that_fits_into_a_label(length, is_accepted):
+    """Its Tasks carry it, and are selected by it."""
+    manifest = {**trimmed_seed(), "metadata": {"name": "a" * length}}
+
+    said = " ".join(cause.message for cause in SCHEMAS["TaskSpawner", "v1alpha2"].admit(manifest, None).causes)
+
+    assert is_accepted == ("metadata.name must have at most 63 characters" not in said)

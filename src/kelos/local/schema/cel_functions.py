@@ -128,6 +128,18 @@ def _is_sorted(values: Any) -> Any:
     return celtypes.BoolType(all(not later < earlier for earlier, later in itertools.pairwise(items)))
 
 
+def _matches(text: Any, pattern: Any) -> Any:
+    if not isinstance(text, str) or not isinstance(pattern, str):
+        raise TypeError("no such overload")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        found = re2.compile(str(pattern), options).search(str(text))
+    except re2.error:
+        return celpy.CELEvalError("error parsing regexp")
+    return celtypes.BoolType(found is not None)
+
+
 def _find(text: str, pattern: str) -> str:
     match = re2.search(pattern, text)
     return match.group(0) if match else ""
@@ -162,6 +174,7 @@ FUNCTIONS: dict[str, Function] = {
     "min": lambda values: min(_items(values)),
     "max": lambda values: max(_items(values)),
     "sum": lambda values: sum(_items(values), celtypes.IntType(0)),
+    "matches": _matches,
     "find": _text(_find),
     "findAll": _text(_find_all),
     "lowerAscii": _ascii(str.lower),

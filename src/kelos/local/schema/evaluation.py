@@ -56,7 +56,8 @@ def _judge(rule: Rule, value: Any, names: dict[str, Any], at: str) -> Iterator[C
         if cel.holds(rule.expression, names):
             return
     except cel.CannotEvaluate as problem:
-        yield causes.invalid(at, causes.type_name(value), f"{problem} evaluating rule: {rule.expression}")
+        stated = rule.message or rule.expression
+        yield causes.invalid(at, causes.type_name(value), f"{problem} evaluating rule: {stated}")
         return
     yield _broken(rule, value, _message(rule, names), at + rule.field_path)
 
