@@ -11,8 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from datetime import datetime, timezone
 
 import httpx
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from kelos.clients.github.answers import json_object, limited_until, said
 from kelos.errors import RateLimited, RemoteError, UserError
 
 TIMEOUT_SECONDS = 10.0
@@ -28,7 +28,6 @@ BACKDATED_SECONDS = 60
 """GitHub refuses what was signed in its future."""
 VALID_SECONDS = 540
 """GitHub takes ten minutes at most, by its own clock."""
-LIMITED_SECONDS = 60.0
 
 _APP_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -114,7 +113,7 @@ def _encode(content: str | bytes) -> str:
 
 
 def _read(answer: httpx.Response) -> Token:
-    found = _object(answer)
+    found = json_object(answer.content)
     text, expires = found.get("token"), found.get("expires_at")
     try:
         expires_at = datetime.fromisoformat(str(expires).replace("Z", "+00:00"))
@@ -126,55 +125,21 @@ def _read(answer: httpx.Response) -> Token:
 
 
 def _refusal(answer: httpx.Response, key: AppKey, grant: Grant, now: datetime) -> Exception:
-    status, said = answer.status_code, _said(answer)
-    if (retry_at := _limited_until(answer, now)) is not None:
-        return RateLimited(f"GitHub has had too many requests of App {key.app_id}{said}", retry_at=retry_at)
+    status, why = answer.status_code, said(answer.content)
+    if (retry_at := limited_until(answer, now)) is not None:
+        return RateLimited(f"GitHub has had too many requests of App {key.app_id}{why}", retry_at=retry_at)
     if status == httpx.codes.UNAUTHORIZED:
-        return UserError(f"GitHub does not know App {key.app_id} by this key{said}: check 'appID' and 'privateKey'")
+        return UserError(f"GitHub does not know App {key.app_id} by this key{why}: check 'appID' and 'privateKey'")
     if status == httpx.codes.FORBIDDEN:
-        return UserError(
-            f"GitHub lets installation {key.installation_id} do nothing{said}: see whether it is suspended"
-        )
+        return UserError(f"GitHub lets installation {key.installation_id} do nothing{why}: see whether it is suspended")
     if status == httpx.codes.NOT_FOUND:
         return UserError(
-            f"App {key.app_id} has no installation {key.installation_id} at {grant.api_url}{said}: "
+            f"App {key.app_id} has no installation {key.installation_id} at {grant.api_url}{why}: "
             "check 'installationID' and the Workspace's repo"
         )
     if status == httpx.codes.UNPROCESSABLE_ENTITY:
         return UserError(
-            f"Installation {key.installation_id} has no access to repository '{grant.repository}'{said}: "
+            f"Installation {key.installation_id} has no access to repository '{grant.repository}'{why}: "
             "add it to the installation, or correct the Workspace's repo"
         )
-    return RemoteError(f"GitHub at {grant.api_url} answered {status}{said}")
-
-
-def _limited_until(answer: httpx.Response, now: datetime) -> datetime | None:
-    """When GitHub wants to be asked again; None when the answer is not about limits."""
-    headers = answer.headers
-    is_spent = headers.get("x-ratelimit-remaining") == "0"
-    if answer.status_code != httpx.codes.TOO_MANY_REQUESTS and not (
-        answer.status_code == httpx.codes.FORBIDDEN and (is_spent or "retry-after" in headers)
-    ):
-        return None
-    if _NUMBER.fullmatch(wait := headers.get("retry-after", "")):
-        return now + timedelta(seconds=min(int(wait), 3600))
-    if is_spent and _NUMBER.fullmatch(reset := headers.get("x-ratelimit-reset", "")):
-        seconds = int(reset) - now.timestamp()
-        return now + timedelta(seconds=min(max(seconds, 1.0), 3600.0))
-    return now + timedelta(seconds=LIMITED_SECONDS)
-
-
-def _said(answer: httpx.Response) -> str:
-    """What GitHub says about it, in brackets, short and on one line."""
-    message = _object(answer).get("message")
-    if not isinstance(message, str) or not message.strip():
-        return ""
-    return f" ({''.join(c if c.isprintable() else ' ' for c in message)[:200].strip().rstrip('.')})"
-
-
-def _object(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        found = answer.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return RemoteError(f"GitHub at {grant.api_url} answered {status}{why}")

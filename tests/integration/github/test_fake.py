@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes.github_server.server import TOKEN, GitHubServer
 from fakes.github_server.served import direct, served
+from fakes.github_server.server import TOKEN, GitHubServer
 
 SHAPES = json.loads((Path(__file__).parents[2] / "data" / "github-shapes.json").read_text())
 
