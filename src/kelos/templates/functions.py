@@ -37,32 +37,42 @@ class Function:
     stops_at: bool | None = None  # the truth of an argument that makes the others unnecessary
 
 
+NO_VALUE = "<no value>"
+
+
 def printed(run: Run, value: Value) -> str:
     """The value as an action writes it."""
     if type(value) is int:
         return str(value)
-    return "<no value>" if value is NOTHING or value is None else print_plain(run.budget, (value,))
+    if value is NOTHING or value is None:
+        return NO_VALUE if run.absent is None else run.absent
+    return print_plain(run.budget, (value,))
 
 
 def _print(run: Run, values: Sequence[Value]) -> Value:
-    return print_plain(run.budget, values)
+    return print_plain(run.budget, _filled(run, values))
 
 
 def _println(run: Run, values: Sequence[Value]) -> Value:
-    return print_line(run.budget, values)
+    return print_line(run.budget, _filled(run, values))
+
+
+def _filled(run: Run, values: Sequence[Value], nothing: str | None = None) -> Sequence[Value]:
+    """The values with a text in place of those that are absent, where there is one."""
+    text = nothing if run.absent is None else run.absent
+    return values if text is None else [text if value is NOTHING or value is None else value for value in values]
 
 
 def _printf(run: Run, values: Sequence[Value]) -> Value:
     text = values[0]
     if not isinstance(text, str):
         raise run.fault(f"the first argument of printf must be a string, not {type_name(text)}")
-    return print_formatted(run.budget, text, values[1:])
+    return print_formatted(run.budget, text, _filled(run, values[1:]))
 
 
 def _escaping(escape: Callable[[str], str]) -> Apply:
     def apply(run: Run, values: Sequence[Value]) -> Value:
-        shown = ["<no value>" if value is NOTHING or value is None else value for value in values]
-        text = escape(print_plain(run.budget, shown))
+        text = escape(print_plain(run.budget, _filled(run, values, NO_VALUE)))
         run.budget.hold(len(text))
         run.budget.read(len(text))
         return text

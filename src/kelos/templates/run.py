@@ -52,12 +52,22 @@ class Variables:
 class Run:
     """What the parts of a template share while they run."""
 
-    __slots__ = ("at", "budget", "output", "strict", "templates", "text", "variables", "written")
+    __slots__ = ("absent", "at", "budget", "output", "strict", "templates", "text", "variables", "written")
 
-    def __init__(self, text: str, templates: Mapping[str, Block], root: Value, limits: Limits, *, strict: bool) -> None:
+    def __init__(
+        self,
+        text: str,
+        templates: Mapping[str, Block],
+        root: Value,
+        limits: Limits,
+        *,
+        strict: bool,
+        absent: str | None = None,
+    ) -> None:
         self.text = text
         self.templates = templates
         self.strict = strict
+        self.absent = absent
         self.budget = Budget(limits)
         self.variables = Variables(root)
         self.output: list[str] = []

@@ -12,6 +12,7 @@ from kelos.templates.limits import LimitExceeded, Limits
 from kelos.templates.run import Run
 from kelos.templates.syntax.parser import ROOT, parse_templates
 from kelos.templates.values import ForeignValue, printable_text
+from kelos.templates.words import words_in
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DEFAULTS = Limits()
@@ -24,10 +25,17 @@ class Template:
     text: str
     templates: Mapping[str, Block]
 
-    def render(self, data: Mapping[str, object], *, strict: bool = False, limits: Limits = _DEFAULTS) -> str:
-        """The text with its actions done."""
+    def render(
+        self,
+        data: Mapping[str, object],
+        *,
+        strict: bool = False,
+        absent: str | None = None,
+        limits: Limits = _DEFAULTS,
+    ) -> str:
+        """The text with its actions done. `absent` is printed for what is not there, instead of Go's words for it."""
         root = data if type(data) is dict else dict(data)
-        run = Run(self.text, self.templates, root, limits, strict=strict)
+        run = Run(self.text, self.templates, root, limits, strict=strict, absent=absent)
         try:
             run_block(self.templates[ROOT], run, root)
         except (LimitExceeded, ForeignValue) as error:
@@ -35,6 +43,11 @@ class Template:
         except RecursionError:
             raise run.fault("blocks, templates or data are nested too deeply") from None
         return printable_text("".join(run.output))
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The names of all fields it mentions, and all texts in its actions."""
+        return words_in(tuple(self.templates.values()))
 
 
 def parse(text: str) -> Template:

@@ -187,3 +187,32 @@ def test_where_we_differ_from_go_on_purpose(text, ours):
 def test_a_slice_does_not_grow_back():
     """In Go a slice of a slice may reach elements behind its end: an accident of memory, refused here."""
     assert "the index 2 is out of range" == failure("{{slice (slice .l 0 1) 0 2}}", {"l": [1, 2]}).message
+
+
+@pytest.mark.parametrize(
+    ("template", "go", "ours"),
+    [
+        ('{{index . "X"}}', "<no value>", ""),
+        ("{{.null}}", "<no value>", ""),
+        ('{{print (index . "X")}}', "<nil>", ""),
+        ('{{printf "fix-%s" (index . "X")}}', "fix-%!s(<nil>)", "fix-"),
+        ('{{index . "X" | urlquery}}', "%3Cno+value%3E", ""),
+        ('{{with index . "X"}}{{.}}{{else}}main{{end}}', "main", "main"),
+    ],
+)
+def test_what_is_absent_may_have_a_text(template, go, ours):
+    """Go's words for nothing at all would become a branch, or a part of a prompt."""
+    parsed = parse(template)
+
+    assert go == parsed.render({"null": None}, strict=True)
+    assert ours == parsed.render({"null": None}, strict=True, absent="")
+
+
+def test_a_template_tells_which_words_it_uses():
+    """Rules about what a template may use look at every part of it, also at those that are not run."""
+    text = (
+        '{{with .A.B}}{{$x := index . "C"}}{{$x.D}}{{end}}{{define "t"}}{{range .E}}{{else}}{{(.F).G}}{{end}}{{end}}'
+        '{{if eq .H `I`}}{{else if .J}}{{template "t" .K}}{{end}}'
+    )
+
+    assert frozenset("ABCDEFGHIJK") == parse(text).words
