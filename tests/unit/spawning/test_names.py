@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import make
 from kelos.api.work_item import Trigger, WorkItem
 from kelos.errors import UserError
-from kelos.spawning.names import task_name
+from kelos.spawning.making.names import task_name
 
 LEGAL = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -89,16 +89,16 @@ def test_a_long_name_keeps_what_tells_it_from_others():
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        ("{{.Number", ": Template line 1, column 10: the action is not closed"),
-        ("{{.Nmuber}}", " for item '7': Template line 1, column 3: there is no entry 'Nmuber'"),
-        ('{{index . "X"}}', " for item '7' uses a variable that the item does not have: write {{with …}} around it"),
-        ("{{.Title}}", " for item '7' gives '修正', of which no legal name is left: use letters or digits in it"),
-        ("{{.Context.owner}}", " must not use 'Context': a Task has its name before its context is fetched"),
-        ("{{$.Context}}", " must not use 'Context'"),
-        ('{{index . "Context"}}', " must not use 'Context'"),
-        ("{{index . `Context`}}", " must not use 'Context'"),
-        ("{{if .Number}}x{{else}}{{(.Context).a}}{{end}}", " must not use 'Context'"),
-        ('{{define "a"}}{{.Context}}{{end}}x', " must not use 'Context'"),
+        ("{{.Number", "Template line 1, column 10: the action is not closed"),
+        ("{{.Nmuber}}", "Template line 1, column 3: there is no entry 'Nmuber'"),
+        ('{{index . "X"}}', "uses a variable that the item does not have: write {{with …}} around it"),
+        ("{{.Title}}", "gives '修正', of which no legal name is left: use letters or digits in it"),
+        ("{{.Context.owner}}", "must not use 'Context': a Task has its name before its context is fetched"),
+        ("{{$.Context}}", "must not use 'Context'"),
+        ('{{index . "Context"}}', "must not use 'Context'"),
+        ("{{index . `Context`}}", "must not use 'Context'"),
+        ("{{if .Number}}x{{else}}{{(.Context).a}}{{end}}", "must not use 'Context'"),
+        ('{{define "a"}}{{.Context}}{{end}}x', "must not use 'Context'"),
     ],
 )
 def test_what_gives_no_name_is_told(template, sentence):
@@ -106,7 +106,7 @@ def test_what_gives_no_name_is_told(template, sentence):
     with pytest.raises(UserError) as refused:
         task_name(spawner(template=template), item(Title="修正"))
 
-    assert str(refused.value).startswith(f"taskTemplate.nameTemplate{sentence}")
+    assert str(refused.value).startswith(f"taskTemplate.nameTemplate: {sentence}")
 
 
 @given(st.text(max_size=100), st.sampled_from(["{{.Title}}", "{{.Title}}.{{.Title}}", "x-{{.Title}}"]), st.booleans())

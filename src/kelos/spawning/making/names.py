@@ -10,7 +10,7 @@ from kelos.api.names import shorten
 from kelos.api.task_spawner import TaskSpawner
 from kelos.api.work_item import WorkItem
 from kelos.errors import UserError
-from kelos.templates import Limits, Template, TemplateError, parse
+from kelos.templates import Limits, Template, parse
 
 LONGEST_NAME = 63
 FIELD = "taskTemplate.nameTemplate"
@@ -33,12 +33,9 @@ def task_name(spawner: TaskSpawner, item: WorkItem, *, is_first: bool = True, at
 
 def parse_name_template(text: str) -> Template:
     """The template, or a UserError: names are made before any context is fetched."""
-    try:
-        template = parse(text)
-    except TemplateError as mistake:
-        raise UserError(f"{FIELD}: {mistake}") from mistake
+    template = parse(text)
     if "Context" in template.words:
-        raise UserError(f"{FIELD} must not use 'Context': a Task has its name before its context is fetched")
+        raise UserError("must not use 'Context': a Task has its name before its context is fetched")
     return template
 
 
@@ -51,20 +48,18 @@ def _default(spawner: str, key: str) -> str:
 
 
 def _rendered(text: str, item: WorkItem) -> str:
-    template = parse_name_template(text)
-    about = f"{FIELD} for item '{excerpt(item.key)}'"
     try:
-        rendered = template.render(item.variables, strict=True, limits=_LIMITS)
-    except TemplateError as mistake:
-        raise UserError(f"{about}: {mistake}") from mistake
+        rendered = parse_name_template(text).render(item.variables, strict=True, limits=_LIMITS)
+    except UserError as mistake:
+        raise UserError(f"{FIELD}: {mistake}") from mistake
     if _NO_VALUE in rendered:
-        raise UserError(f"{about} uses a variable that the item does not have: write {{{{with …}}}} around it")
+        raise UserError(f"{FIELD}: uses a variable that the item does not have: write {{{{with …}}}} around it")
     dashed = re.sub(r"[^a-z0-9.-]", "-", rendered.lower())
     # Its end is cut off and replaced by a hash when it is too long, so that long names stay different.
     name = ".".join(part for piece in shorten(dashed, LONGEST_NAME).split(".") if (part := piece.strip("-")))
     if not name:
         raise UserError(
-            f"{about} gives '{excerpt(rendered)}', of which no legal name is left: use letters or digits in it"
+            f"{FIELD}: gives '{excerpt(rendered)}', of which no legal name is left: use letters or digits in it"
         )
     return name
 

@@ -1,0 +1,1 @@
+"""How a Task is made of an item: its name, its texts, its manifest."""
