@@ -203,6 +203,16 @@ def test_what_is_absent_is_empty_and_a_wrong_name_is_a_mistake():
 
 
 @pytest.mark.parametrize(
+    ("template", "steps"),
+    [({"promptTemplate": "{{range 100000}}{{end}}"}, 50_000), ({"branch": "{{range 100000}}{{end}}"}, 5_000)],
+)
+def test_no_template_keeps_the_process_from_others(template, steps):
+    """One engine makes the Tasks of everybody."""
+    with pytest.raises(UserError, match=f"takes more than {steps} steps; make it do less"):
+        build(template)
+
+
+@pytest.mark.parametrize(
     ("template", "words", "sentence"),
     [
         ({"branch": "fix-{{.Title}}"}, {"Title": "it now"}, "Branch 'fix-it now' is not a name git accepts"),

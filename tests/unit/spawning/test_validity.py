@@ -158,6 +158,16 @@ ADDRESS = "must be an address like https://host/path, without user, query, fragm
         ),
         (template(promptTemplate="{{"), "taskTemplate.promptTemplate", UNCLOSED),
         (template(branch="{{"), "taskTemplate.branch", UNCLOSED),
+        (
+            template(promptTemplate="{{.Title}}" * 2001),
+            "taskTemplate.promptTemplate",
+            "the template has more than 2000 actions, or 32768 characters in them: use fewer",
+        ),
+        (
+            template(metadata={"annotations": {f"a{number}": "" for number in range(65)}}),
+            "taskTemplate.metadata.annotations",
+            "must be at most 64, there are 65",
+        ),
         (template(nameTemplate="{{"), "taskTemplate.nameTemplate", UNCLOSED),
         (template(nameTemplate="{{.Context.a}}"), "taskTemplate.nameTemplate", "must not use 'Context'"),
         (template(upstreamRepo="https://x/a/b"), "taskTemplate.upstreamRepo", "'https://x/a/b' must be owner/repo"),

@@ -10,14 +10,15 @@ from kelos.api.names import shorten
 from kelos.api.task_spawner import TaskSpawner
 from kelos.api.work_item import WorkItem
 from kelos.errors import UserError
-from kelos.templates import Limits, Template, parse
+from kelos.spawning.making.texts import parse_text
+from kelos.templates import Limits, Template
 
 LONGEST_NAME = 63
 FIELD = "taskTemplate.nameTemplate"
 
 _HASH = 8
 _NO_VALUE = "<no value>"
-_LIMITS = Limits(steps=20_000, output_bytes=4096)
+_LIMITS = Limits(steps=5_000, output_bytes=4096)
 _UPPER_CASE_KEY = re.compile(r"[A-Z][A-Z0-9]*-[0-9]+")  # as Jira has them: none differs from another one by case alone
 
 
@@ -33,7 +34,7 @@ def task_name(spawner: TaskSpawner, item: WorkItem, *, is_first: bool = True, at
 
 def parse_name_template(text: str) -> Template:
     """The template, or a UserError: names are made before any context is fetched."""
-    template = parse(text)
+    template = parse_text(text)
     if "Context" in template.words:
         raise UserError("must not use 'Context': a Task has its name before its context is fetched")
     return template

@@ -57,11 +57,10 @@ def build_spawned_task(
         "labels": _labels(spawner, texts, pooled),
         "annotations": {**_own_annotations(spawner, texts), **origin, **_item_annotations(spawner, item)},
     }
-    prompt_of = texts.of_prompt if template.depends_on else texts.of
     request = TaskRequest(
         name=name,
         namespace=spawner.meta.namespace,
-        prompt=prompt_of("promptTemplate", template.prompt),
+        prompt=texts.of_prompt(template.prompt, is_rendered_again=bool(template.depends_on)),
         branch=texts.of("branch", template.branch or "").strip(),
         upstream_repo=template.upstream_repo or _polled_repository(spawner),
         base={**_HEAD, "metadata": metadata, "spec": task_spec(spawner, chance)},

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from kelos.api.names import shorten
 from kelos.api.work_item import WorkItem
 from kelos.errors import UserError
-from kelos.templates import StringMap, TemplateError, parse
+from kelos.templates import Limits, StringMap, Template, parse
+
+# One process makes the Tasks of everybody: no template may keep it from the others.
+MOST_ACTIONS = 2000
+LONGEST_ACTIONS = 32 * 1024
+PROMPT_LIMITS = Limits(steps=50_000)
+SHORT_LIMITS = Limits(steps=5_000, output_bytes=256 * 1024)
 
 # A character that no text may have: it stands for an opening brace of the item while a template runs.
 _BRACE = "\ufdd0"
@@ -21,23 +27,33 @@ class Texts:
 
     data: Mapping[str, object]
 
-    def of(self, field: str, template: str) -> str:
+    def of(self, field: str, template: str, limits: Limits = SHORT_LIMITS) -> str:
         """The text. Raises UserError; what is absent is an empty text, but a name that is not there is a mistake."""
         try:
-            return parse(template).render(self.data, strict=True, absent="")
-        except TemplateError as mistake:
+            return parse_text(template).render(self.data, strict=True, absent="", limits=limits)
+        except UserError as mistake:
             raise UserError(f"taskTemplate.{field}: {mistake}") from mistake
 
-    def of_prompt(self, field: str, template: str) -> str:
-        """The text of a prompt that the Task controller renders once more, over the results of other Tasks.
+    def of_prompt(self, template: str, *, is_rendered_again: bool) -> str:
+        """The prompt. With dependsOn the Task controller renders it once more, over the results of other Tasks.
 
         The template may have written actions for that; the item may not: its braces come back as they are.
         """
-        text = self.of(field, template)
-        if "{{" not in text:
+        text = self.of("promptTemplate", template, PROMPT_LIMITS)
+        if not is_rendered_again or "{{" not in text:
             return text
         shielded = Texts({name: _shield(value) for name, value in self.data.items()})
-        return shielded.of(field, template).replace(_BRACE, '{{"{"}}')
+        return shielded.of("promptTemplate", template, PROMPT_LIMITS).replace(_BRACE, '{{"{"}}')
+
+
+def parse_text(text: str) -> Template:
+    """A template that is not too much to read. Raises UserError."""
+    actions = [part.partition("}}")[0] for part in text.split("{{")[1:]]
+    if len(actions) > MOST_ACTIONS or sum(map(len, actions)) > LONGEST_ACTIONS:
+        raise UserError(
+            f"the template has more than {MOST_ACTIONS} actions, or {LONGEST_ACTIONS} characters in them: use fewer"
+        )
+    return parse(text)
 
 
 def texts_of(item: WorkItem, context: Mapping[str, str] | None) -> Texts:

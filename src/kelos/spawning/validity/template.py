@@ -15,11 +15,12 @@ from kelos.errors import UserError
 from kelos.matching.json_path import parse_json_path
 from kelos.spawning.making.names import parse_name_template
 from kelos.spawning.making.rendering import task_spec
+from kelos.spawning.making.texts import parse_text
 from kelos.spawning.validity.check import Check
 from kelos.spawning.validity.sources import check_address, check_full_name
-from kelos.templates import parse
 
 FIELD = "spec.taskTemplate"
+MOST_KEYS = 64
 
 _KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]{1,256}")
@@ -30,7 +31,7 @@ def template_checks(template: TaskTemplate) -> Iterator[Check]:
     """What to check of the template."""
     for name, text in (("promptTemplate", template.prompt_template), ("branch", template.branch)):
         if text:
-            yield Check(f"{FIELD}.{name}", parse, text)
+            yield Check(f"{FIELD}.{name}", parse_text, text)
     if template.name_template:
         yield Check(f"{FIELD}.nameTemplate", parse_name_template, template.name_template)
     if template.upstream_repo:
@@ -45,11 +46,14 @@ def template_checks(template: TaskTemplate) -> Iterator[Check]:
 
 def task_mistakes(spawner: TaskSpawner) -> Iterator[str]:
     """What every Task of the spawner would be refused for."""
-    spec = {"prompt": "anything", **task_spec(spawner, 0)}
-    for name in ("dependsOn", "ttlSecondsAfterFinished"):
-        spec.pop(name, None)
+    wanted = spawner.spec.task_template.metadata
+    for part, keys in (("labels", wanted.labels), ("annotations", wanted.annotations)):
+        if len(keys) > MOST_KEYS:
+            yield f"{FIELD}.metadata.{part}: must be at most {MOST_KEYS}, there are {len(keys)}"
+    # What it depends on may have any name, also that of the trial.
+    spec = {key: value for key, value in task_spec(spawner, 0).items() if key != "dependsOn"}
     try:
-        trial = parse_task({"metadata": {"name": "trial"}, "spec": spec})
+        trial = parse_task({"metadata": {"name": "trial"}, "spec": {"prompt": "anything", **spec}})
     except UserError as mistake:
         yield f"{FIELD}: {mistake}"
         return
@@ -66,12 +70,12 @@ def _metadata(part: str, wanted: dict[str, str], reserved: tuple[str, ...]) -> I
     for key, text in wanted.items():
         field = f"{FIELD}.metadata.{part}['{excerpt(key)}']"
         yield Check(field, check_key, key)
-        yield Check(field, parse, text)
+        yield Check(field, parse_text, text)
 
 
 def _context(field: str, source: ContextSource) -> Iterator[Check]:
     def check_url(text: str) -> None:
-        parse(text)
+        parse_text(text)
         scheme = _SCHEME.match(text)
         allowed = ("http", "https") if source.http.allow_insecure else ("https",)
         if scheme and scheme[1].lower() not in allowed:
@@ -83,13 +87,13 @@ def _context(field: str, source: ContextSource) -> Iterator[Check]:
     yield Check(f"{field}.http.url", check_url, http.url)
     for name, text in http.headers.items():
         yield Check(f"{field}.http.headers['{excerpt(name)}']", _check_header, name)
-        yield Check(f"{field}.http.headers['{excerpt(name)}']", parse, text)
+        yield Check(f"{field}.http.headers['{excerpt(name)}']", parse_text, text)
     for index, given in enumerate(http.headers_from):
         yield Check(f"{field}.http.headersFrom[{index}].header", _check_header, given.header)
         secret = f"{field}.http.headersFrom[{index}].secretName"
         yield Check(secret, lambda text: check_name(text, "Secret"), given.secret_name)
     if http.body:
-        yield Check(f"{field}.http.body", parse, http.body)
+        yield Check(f"{field}.http.body", parse_text, http.body)
     if http.response_filter is not None:
         yield Check(f"{field}.http.responseFilter.expression", parse_json_path, http.response_filter.expression)
     if http.github_app_auth is not None:
