@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import make
 from kelos.api import names
-from kelos.api.codec import parse_task
+from kelos.api.codec import parse_task, parse_task_spawner
 from kelos.api.validate import check_task
 from kelos.api.work_item import Origin, OriginKind, Trigger, WorkItem
 from kelos.errors import UserError
@@ -18,6 +20,7 @@ from kelos.spawning.making.rendering import build_spawned_task
 from kelos.spawning.making.texts import label_value
 from kelos.templates import render
 
+DATA = Path(__file__).parents[2] / "data" / "seeds"
 FLAT = {"type": "claude-code", "credentials": {"type": "api-key", "secretRef": {"name": "key"}}}
 PULL_REQUEST = Origin(
     kind=OriginKind.PULL_REQUEST,
@@ -267,3 +270,24 @@ def test_a_template_may_still_name_the_results_of_other_tasks():
     task = build({"promptTemplate": template, "dependsOn": ["a"]}, item(Title="{{x}} {y}"))
 
     assert "{{x}} {y}: main {code}" == render(task["spec"]["prompt"], {"Deps": {"a": {"Results": {"branch": "main"}}}})
+
+
+def seeds():
+    for name in ("readme.yaml", "integration-guide.yaml"):
+        for manifest in yaml.safe_load_all((DATA / name).read_text()):
+            # The README's trimmed example has no credentials, so no server admits it.
+            if manifest and "credentials" in manifest["spec"].get("taskTemplate", {}):
+                yield pytest.param(manifest, id=manifest["metadata"]["name"])
+
+
+@pytest.mark.parametrize("manifest", list(seeds()))
+def test_the_templates_that_users_have_give_a_good_task(manifest):
+    """Manifests written for the reference are rendered with the variables that it documents."""
+    spawner = parse_task_spawner({**manifest, "metadata": {**manifest["metadata"], "uid": "u", "namespace": "team"}})
+    texts = ("Title", "Body", "URL", "Labels", "Comments", "Kind", "ReviewState", "ReviewComments", "Time", "Schedule")
+    pushed = {"Event": "issues", "Action": "opened", "Sender": "ada", "Type": "Issue", "State": "Todo", "Payload": {}}
+    words = {**{name: f"{name} of it" for name in texts}, **pushed, "Branch": "topic"}
+    task = build(None, item(**words), spawner=spawner)
+
+    assert () == check_task(parse_task(task))
+    assert "<no value>" not in json.dumps(task)
