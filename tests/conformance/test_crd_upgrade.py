@@ -63,9 +63,17 @@ def objects(api_version: str) -> list[dict[str, Any]]:
         "credentials": {"type": "oauth", "secretRef": {"name": "s"}},
         "agentConfigRef": {"name": "a"},
     }
+    issues = {"triggerComment": "/go", "labels": ["bug"]}
+    checks = {"events": ["check_run"], "filters": [{"event": "check_run", "conclusion": "failure", "checkName": "b*"}]}
+    pooled = [{"name": "one", "type": "oauth", "secretRef": {"name": "s"}}]
+    shop = {"workspaceRef": {"name": "shop"}}
+    spawner = {"when": {"githubIssues": issues}, "taskTemplate": {**flat, **shop}, "pollInterval": "2m"}
+    if not is_first:
+        spawner = {"when": {"githubWebhook": checks}, "taskTemplate": {"type": "codex", **shop}, "credentials": pooled}
     worker = {"worker": {"type": "codex", "credentials": {"type": "none"}}, "podFailurePolicy": {"rules": []}}
     specs = {
         "Task": {"prompt": "Fix the bug", **(flat if is_first else worker)},
+        "TaskSpawner": spawner,
         "Workspace": {"repo": "https://github.com/a/b", **({} if is_first else {"ghproxy": {}})},
         "AgentConfig": {"mcpServers": [{**server, "env": env}]},
     }
@@ -83,7 +91,7 @@ def collection(api_version: str, plural: str) -> str:
     return f"/apis/{api_version}/namespaces/default/{plural}"
 
 
-PLURALS = {"Task": "tasks", "Workspace": "workspaces", "AgentConfig": "agentconfigs", "TaskRecord": "taskrecords"}
+PLURALS = {crd["spec"]["names"]["kind"]: crd["spec"]["names"]["plural"] for crd in build_crds()}
 
 
 @pytest.mark.cluster

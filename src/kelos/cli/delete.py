@@ -20,7 +20,10 @@ from kelos.errors import NotFound, UserError
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def command(settings: Context, resource: str, name: str | None, everything: bool, yes: bool) -> None:
-    """Delete the RESOURCE called NAME. A running Task's pod is stopped; its outputs are gone with the Task."""
+    """Delete the RESOURCE called NAME. A running Task's pod is stopped; its outputs are gone with the Task.
+
+    A taskspawner takes all its Tasks along; to let them end first, suspend it and wait.
+    """
     found = find_resource(resource)
     if bool(name) == everything:
         raise UserError("Give either a name or --all")

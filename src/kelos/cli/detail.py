@@ -1,22 +1,25 @@
-"""`kelos get task NAME --detail`: one Task for a person."""
+"""`kelos get KIND NAME --detail`: one resource for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from kelos.api.kinds import Manifest
+from kelos.api.kinds import TASK, TASK_SPAWNER, Manifest
 from kelos.api.reasons import warning_of
 from kelos.cli.kinds import agent_configs, worker, workspace_of
 from kelos.cli.output import task_duration, to_yaml
+from kelos.cli.spawners import spawner_lines
 
 LABEL_WIDTH = 20
 
 
 def describe(manifest: Manifest, now: datetime) -> str:
-    """Labelled lines for a Task; YAML of the spec for everything else."""
-    if manifest.get("kind") == "Task":
-        return "".join(_line(label, value) for label, value in _task(manifest, now) if value not in (None, "", []))
+    """Labelled lines for Tasks and TaskSpawners; YAML of the spec for everything else."""
+    if manifest.get("kind") == TASK.kind:
+        return _lines(_task(manifest, now))
+    if manifest.get("kind") == TASK_SPAWNER.kind:
+        return _lines(spawner_lines(manifest))
     meta = manifest["metadata"]
     head = _line("Name", meta["name"]) + _line("Namespace", meta.get("namespace", ""))
     return head + to_yaml(manifest.get("spec") or {})
@@ -76,6 +79,10 @@ def _tokens(usage: Manifest) -> str:
 
 def _seconds(value: object) -> str | None:
     return f"{value}s" if value is not None else None
+
+
+def _lines(pairs: Iterable[tuple[str, object]]) -> str:
+    return "".join(_line(label, value) for label, value in pairs if value not in (None, "", []))
 
 
 def _line(label: str, value: object) -> str:

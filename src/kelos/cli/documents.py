@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kelos.api.invented import hints
 from kelos.api.kinds import (
     AGENT_CONFIG,
     CONFIG_MAP,
@@ -15,6 +16,7 @@ from kelos.api.kinds import (
     SECRET,
     SERVICE_ACCOUNT,
     TASK,
+    TASK_SPAWNER,
     WORKSPACE,
     Kind,
     Manifest,
@@ -23,7 +25,7 @@ from kelos.errors import UserError
 
 APPLICABLE = {
     (kind.group, kind.kind): kind
-    for kind in (TASK, WORKSPACE, AGENT_CONFIG, SECRET, CONFIG_MAP, SERVICE_ACCOUNT, NAMESPACE, PVC)
+    for kind in (TASK, TASK_SPAWNER, WORKSPACE, AGENT_CONFIG, SECRET, CONFIG_MAP, SERVICE_ACCOUNT, NAMESPACE, PVC)
 }
 
 
@@ -74,4 +76,6 @@ def kind_of(document: object, where: str) -> Kind:
         if group == GROUP and kind in NOT_OURS_YET:
             raise UserError(f"{kind} '{name}' in '{where}': this version of kelos does not support {kind}")
         raise UserError(f"{kind or 'Resource'} '{name}' in '{where}' is no kind that kelos applies; use kubectl for it")
+    if mistakes := "; ".join(hints(document)):
+        raise UserError(f"{kind} '{name}' in '{where}': {mistakes}")
     return Kind(group=known.group, version=version, kind=known.kind, plural=known.plural, namespaced=known.namespaced)

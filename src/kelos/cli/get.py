@@ -11,7 +11,7 @@ from kelos.api.reasons import Phase
 from kelos.cli.detail import describe
 from kelos.cli.kinds import Resource, find_resource
 from kelos.cli.objects import get_named, list_all
-from kelos.cli.output import output_option, rendered, table
+from kelos.cli.output import WIDE, output_option, rendered, table
 from kelos.cli.settings import Context, pass_settings
 from kelos.errors import UserError
 
@@ -33,8 +33,9 @@ def command(
     all_namespaces: bool,
     phase: tuple[str, ...],
 ) -> None:
-    """List RESOURCE (task, workspace, agentconfig, taskrecord), or look at the one called NAME."""
+    """List RESOURCE (task, taskspawner, workspace, agentconfig, taskrecord), or look at the one called NAME."""
     found = find_resource(resource)
+    is_wide, output = output == WIDE, None if output == WIDE else output
     if name and all_namespaces:
         raise UserError("A name and --all-namespaces exclude each other; use -n with the name")
     phases = _wanted_phases(found, phase)
@@ -51,7 +52,7 @@ def command(
     elif detail:
         text = "\n".join(describe(manifest, now) for manifest in manifests)
     else:
-        text = _table(found, manifests, now, with_namespace=all_namespaces)
+        text = _table(found, manifests, now, with_namespace=all_namespaces, is_wide=is_wide)
     click.echo(text, nl=False)
     if not manifests and not output:
         where = "any namespace" if all_namespaces else f"namespace '{settings.namespace}'"
@@ -83,12 +84,12 @@ def _without_bookkeeping(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}}
 
 
-def _table(resource: Resource, manifests: list[Manifest], now: datetime, *, with_namespace: bool) -> str:
+def _table(resource: Resource, manifests: list[Manifest], now: datetime, *, with_namespace: bool, is_wide: bool) -> str:
     if not manifests:
         return ""
+    header = (*resource.header, *(resource.more if is_wide else ()))
     rows = []
     for manifest in manifests:
-        row = [str(value) if value is not None else "" for value in resource.row(manifest, now)]
+        row = [str(value) if value is not None else "" for value in resource.row(manifest, now)][: len(header)]
         rows.append([manifest["metadata"].get("namespace", ""), *row] if with_namespace else row)
-    header = ("NAMESPACE", *resource.header) if with_namespace else resource.header
-    return table(header, rows)
+    return table(("NAMESPACE", *header) if with_namespace else header, rows)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from kelos.api.kinds import AGENT_CONFIG, TASK, TASK_RECORD, WORKSPACE, Kind, Manifest
+from kelos.api.kinds import AGENT_CONFIG, TASK, TASK_RECORD, TASK_SPAWNER, WORKSPACE, Kind, Manifest
 from kelos.cli.output import age, moment, short_duration, task_duration
+from kelos.cli.spawners import source_of
 from kelos.errors import UserError
 
 Row = Callable[[Manifest, datetime], Sequence[object]]
@@ -16,12 +17,16 @@ Row = Callable[[Manifest, datetime], Sequence[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A kind with the words people use for it and how it looks in a table; `total` is said below one, in the talk."""
+    """A kind with the words people use for it and how it looks in a table; `total` is said below one, in the talk.
+
+    `row` has cells for `header` and for `more`, which only a wide table shows.
+    """
 
     kind: Kind
     words: tuple[str, ...]
     header: tuple[str, ...]
     row: Row
+    more: tuple[str, ...] = ()
     order: Callable[[Manifest], str] | None = None
     total: Callable[[Sequence[Manifest]], str] | None = None
 
@@ -55,6 +60,24 @@ def _task(task: Manifest, now: datetime) -> Sequence[object]:
         ",".join(agent_configs(task)),
         task_duration(task, now),
         age(task, now),
+        status.get("message"),
+    )
+
+
+def _task_spawner(spawner: Manifest, now: datetime) -> Sequence[object]:
+    spec, status = spawner["spec"], spawner.get("status") or {}
+    looked = moment(status.get("lastDiscoveryTime"))
+    return (
+        spawner["metadata"]["name"],
+        source_of(spawner),
+        "Suspended" if spec.get("suspend") else status.get("phase"),
+        status.get("activeTasks"),
+        status.get("totalDiscovered"),
+        status.get("totalTasksCreated"),
+        age(spawner, now),
+        workspace_of({"spec": spec.get("taskTemplate")}),
+        short_duration(now - looked) if looked is not None else None,
+        status.get("message"),
     )
 
 
@@ -108,6 +131,14 @@ RESOURCES = (
         words=("task", "tasks"),
         header=("NAME", "TYPE", "PHASE", "REASON", "BRANCH", "WORKSPACE", "AGENT CONFIG", "DURATION", "AGE"),
         row=_task,
+        more=("MESSAGE",),
+    ),
+    Resource(
+        kind=TASK_SPAWNER,
+        words=("taskspawner", "taskspawners", "ts"),
+        header=("NAME", "SOURCE", "PHASE", "ACTIVE", "DISCOVERED", "TASKS", "AGE"),
+        row=_task_spawner,
+        more=("WORKSPACE", "LAST DISCOVERY", "MESSAGE"),
     ),
     Resource(
         kind=WORKSPACE,

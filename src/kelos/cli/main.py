@@ -18,6 +18,8 @@ COMMANDS = {
     "get": "list resources, or look at one",
     "logs": "read what the agent did",
     "cancel": "stop a Task and keep its outputs",
+    "suspend": "let a TaskSpawner create nothing",
+    "resume": "let a TaskSpawner go on",
     "delete": "delete resources",
     "apply": "create or update what a file says",
     "init": "write ~/.kelos/config.yaml",

@@ -11,9 +11,13 @@ import click
 from kelos.api.kinds import Manifest
 
 FORMATS = ("json", "yaml", "name")
+WIDE = "wide"
 
 output_option = click.option(
-    "-o", "--output", type=click.Choice(FORMATS), help="Print the whole resource in this format instead of a table."
+    "-o",
+    "--output",
+    type=click.Choice((*FORMATS, WIDE)),
+    help="Print the whole resource in this format instead of a table; wide is a table with more columns.",
 )
 
 

@@ -98,10 +98,10 @@ def test_files_are_applied_whole_or_not_at_all(neighbour: Person) -> None:
         "metadata": {"name": "shop"},
         "spec": {"repo": "https://example.com/shop.git"},
     }
-    spawner = {**workspace, "kind": "TaskSpawner", "metadata": {"name": "bugs"}}
+    session = {**workspace, "kind": "Session", "metadata": {"name": "talk"}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
 
-    refused = neighbour.run("apply", "-f", "-", stdin=yaml.safe_dump_all([workspace, spawner]), code=2).stderr
+    refused = neighbour.run("apply", "-f", "-", stdin=yaml.safe_dump_all([workspace, session]), code=2).stderr
     foreign = neighbour.run("apply", "-f", "-", stdin=yaml.safe_dump(pod), code=2).stderr
     assert [] == json_names(neighbour, kind="workspaces")
     first = neighbour.run("apply", "-f", "-", stdin=json.dumps(workspace)).stdout
@@ -109,7 +109,7 @@ def test_files_are_applied_whole_or_not_at_all(neighbour: Person) -> None:
     workspace["spec"] = {"repo": "https://example.com/other.git"}
     changed = neighbour.run("apply", "-f", "-", stdin=json.dumps(workspace)).stdout
 
-    assert "TaskSpawner 'bugs' in '-': this version of kelos does not support TaskSpawner" in refused
+    assert "Session 'talk' in '-': this version of kelos does not support Session" in refused
     assert "Pod 'p' in '-' is no kind that kelos applies; use kubectl for it" in foreign
     assert ["workspace/shop created", "workspace/shop unchanged", "workspace/shop configured"] == [
         text.strip() for text in (first, again, changed)
@@ -133,7 +133,7 @@ def test_output_formats_are_contracts(neighbour: Person) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("get", "taks"), 2, "'taks' is no resource of kelos; use one of task, workspace, agentconfig"),
+        (("get", "taks"), 2, "'taks' is no resource of kelos; use one of task, taskspawner, workspace, agentconfig"),
         (("get", "tasks", "--phase", "done"), 2, "use Pending, Waiting, Running, Succeeded, Failed"),
         (("get", "task", "x", "-A"), 2, "exclude each other"),
         (
