@@ -88,9 +88,11 @@ class CommentPolicy(Model):
         )
     )
 
-    trigger_comment: str | None = Field(default=None, description="Words that somebody allowed must have written.")
+    trigger_comment: str | None = Field(
+        default=None, description="A line that somebody allowed must have written, in a comment or the item."
+    )
     exclude_comments: tuple[str, ...] = Field(
-        default=(), description="Words that keep an item out when somebody allowed has written them."
+        default=(), description="Lines that keep an item out when somebody allowed has written one."
     )
     allowed_users: tuple[str, ...] = Field(default=(), description="Logins whose comments count, in any case.")
     allowed_teams: tuple[Team, ...] = Field(

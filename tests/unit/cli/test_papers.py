@@ -9,13 +9,18 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
+from kelos.api.codec import parse_task_spawner
 from kelos.cli import reference
 from kelos.cli.main import COMMANDS, cli
 from kelos.cli.settings import global_options
+from kelos.install.crds import build_crds
+from kelos.local.schema import compile_schema
 
 CHECKOUT = Path(__file__).parents[3]
 README = (CHECKOUT / "README.md").read_text()
+SPAWNERS = (CHECKOUT / "docs/spawners.md").read_text()
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
 
 
@@ -58,16 +63,17 @@ def test_the_list_of_commands_is_complete() -> None:
     assert set(COMMANDS) == {path[0] for path in ALL}
 
 
-def shell_lines() -> list[list[str]]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.S)
+def shell_lines(paper: str = README) -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", paper, re.S)
     lines = [part for block in blocks for line in block.splitlines() for part in line.split("|")]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-def test_the_readmes_commands_exist() -> None:
+@pytest.mark.parametrize("paper", [README, SPAWNERS], ids=["README.md", "spawners.md"])
+def test_the_commands_of_the_papers_exist(paper: str) -> None:
     """Whoever copies a line gets no `no such option`."""
     checked = 0
-    for words in shell_lines():
+    for words in shell_lines(paper):
         program, arguments = Path(words[0]).name, words[1:]
         if program == "kelos":
             path = next(tuple(arguments[:n]) for n in (1, 2) if tuple(arguments[:n]) in ALL)
@@ -79,6 +85,19 @@ def test_the_readmes_commands_exist() -> None:
             continue
         checked += 1
     assert checked >= 5
+
+
+def test_the_spawner_of_the_guide_is_one() -> None:
+    """It is accepted as it stands, and every field is known."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", SPAWNERS, re.S)
+    manifest = yaml.safe_load(block)
+
+    (crd,) = [crd for crd in build_crds() if crd["spec"]["names"]["kind"] == manifest["kind"]]
+    for version in crd["spec"]["versions"]:
+        admitted = compile_schema(version["schema"]["openAPIV3Schema"]).admit(manifest, None)
+        assert ((), ()) == (admitted.causes, admitted.unknown_fields)
+    spawner = parse_task_spawner(manifest)
+    assert (300, "shop") == (spawner.spec.poll_seconds, spawner.spec.workspace_name)
 
 
 @pytest.mark.parametrize("verb", re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.M))
