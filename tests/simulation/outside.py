@@ -5,7 +5,6 @@ Each step is synchronous, so nobody writes in between; what happens when, is tol
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,6 +46,7 @@ class Attempt:
     """One pod, as those know it who play it."""
 
     task_uid: str
+    job_uid: str
     script: Script
     born_at: datetime
     started_at: datetime | None = None
@@ -55,6 +55,8 @@ class Attempt:
     exit_code: int | None = None
     said: Outcome | None = None
     is_disrupted: bool = False
+    verdict: str = ""
+    """What the Job's failure policy says about its end; empty while it has not failed."""
 
     @property
     def runs(self) -> bool:
@@ -75,9 +77,6 @@ class Outside:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     _seen: int = -1
     _due: datetime | None = None
-    _verdicts: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    _not_before: dict[str, datetime] = field(default_factory=dict)
-    _made: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def step(self) -> bool:
         """Whatever is due by now; True when nothing changed and nothing is."""
@@ -99,15 +98,15 @@ class Outside:
             if pod["metadata"]["annotations"]["kelos.dev/task"] == task and attempt.runs:
                 attempt.ended_at, attempt.is_disrupted = self.plane.now(), True
                 condition = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
-                self._set(POD, pod, phase="Failed", reason="Evicted", message="low on memory", conditions=[condition])
+                status = {"phase": "Failed", "reason": "Evicted", "message": "low on memory", "conditions": [condition]}
+                self._fail(pod, attempt, status)
                 return
 
     # The Job controller.
 
     def _job(self, job: Manifest, now: datetime) -> None:
         meta, spec = job["metadata"], job["spec"]
-        pods = [pod for pod in self._all(POD) if _owner(pod) == meta["uid"]]
-        alive = [pod for pod in pods if _phase(pod) in ("", "Pending", "Running")]
+        alive = [p for p in self._all(POD) if _owner(p) == meta["uid"] and _phase(p) in ("", "Pending", "Running")]
         if "deletionTimestamp" in meta:
             return
         conditions = {c["type"] for c in _conditions(job)}
@@ -123,10 +122,10 @@ class Outside:
                 self._delete(POD, pod)
             if not alive:
                 self._condition(job, "Failed", "DeadlineExceeded")
-        elif any(_phase(pod) == "Succeeded" for pod in pods):
+        elif any(attempt.has_succeeded for attempt in self._attempts_of(job)):
             self._condition(job, "Complete", "CompletionsReached")
         else:
-            self._repeat(job, pods, alive, now)
+            self._repeat(job, now)
 
     def _is_late(self, job: Manifest, now: datetime) -> bool:
         limit = job["spec"].get("activeDeadlineSeconds")
@@ -136,22 +135,21 @@ class Outside:
         self._look_at(deadline)
         return now >= deadline
 
-    def _repeat(self, job: Manifest, pods: list[Manifest], alive: list[Manifest], now: datetime) -> None:
-        """Count each failure once, as the Job's policy says; a counted pod may be gone by now."""
-        uid, verdicts = job["metadata"]["uid"], self._verdicts[job["metadata"]["uid"]]
-        for pod in pods:
-            if _phase(pod) == "Failed" and pod["metadata"]["uid"] not in verdicts:
-                verdicts[pod["metadata"]["uid"]] = policy_verdict(job, pod)
-                self._not_before[uid] = now + timedelta(seconds=BACKOFF_SECONDS * 2 ** (len(verdicts) - 1))
-        if "FailJob" in verdicts.values():
+    def _repeat(self, job: Manifest, now: datetime) -> None:
+        """No pod is forgotten: Kubernetes tracks them with finalizers, which are not played here; what they do is."""
+        attempts = self._attempts_of(job)
+        verdicts = [attempt.verdict for attempt in attempts if attempt.verdict]
+        if "FailJob" in verdicts:
             self._condition(job, "Failed", "PodFailurePolicy")
-        elif sum(v == "Count" for v in verdicts.values()) > job["spec"].get("backoffLimit", 6):
+        elif verdicts.count("Count") > job["spec"].get("backoffLimit", 6):
             self._condition(job, "Failed", "BackoffLimitExceeded")
-        elif not alive and len(verdicts) >= self._made[uid]:
-            if (due := self._not_before.get(uid)) is not None and now < due:
-                self._look_at(due)
-            else:
+        elif len(verdicts) == len(attempts):
+            ends = [attempt.ended_at for attempt in attempts if attempt.ended_at is not None]
+            if not ends or self._is_due(max(ends), BACKOFF_SECONDS * 2 ** (len(ends) - 1)):
                 self._make_pod(job, now)
+
+    def _attempts_of(self, job: Manifest) -> list[Attempt]:
+        return [attempt for attempt in self.attempts.values() if attempt.job_uid == job["metadata"]["uid"]]
 
     def _make_pod(self, job: Manifest, now: datetime) -> None:
         meta, template = job["metadata"], job["spec"]["template"]
@@ -170,9 +168,8 @@ class Outside:
         options = WriteOptions(manager="kube-controller-manager")
         made = create(self.plane, self._resource(POD), meta["namespace"], body, options).manifest
         task_uid = made["metadata"]["labels"]["kelos.dev/task-uid"]
-        attempt = Attempt(task_uid=task_uid, script=self.script_of(task_uid), born_at=now)
+        attempt = Attempt(task_uid=task_uid, job_uid=meta["uid"], script=self.script_of(task_uid), born_at=now)
         self.attempts[made["metadata"]["uid"]] = attempt
-        self._made[meta["uid"]] += 1
         if attempt.script.starts_after is not None:
             self._look_at(now + timedelta(seconds=attempt.script.starts_after))
 
@@ -209,9 +206,17 @@ class Outside:
             "finishedAt": _text(now),
             "reason": "Error" if exit_code else "Completed",
         }
-        phase = "Failed" if exit_code else "Succeeded"
-        self._set(POD, pod, phase=phase, containerStatuses=[_agent({"terminated": ended})])
+        status = {"phase": "Failed" if exit_code else "Succeeded", "containerStatuses": [_agent({"terminated": ended})]}
+        if exit_code:
+            self._fail(pod, attempt, status)
+        else:
+            self._set(POD, pod, **status)
         self._look_at(now)
+
+    def _fail(self, pod: Manifest, attempt: Attempt, status: Manifest) -> None:
+        self._set(POD, pod, **status)
+        job = next((job for job in self._all(JOB) if job["metadata"]["uid"] == attempt.job_uid), None)
+        attempt.verdict = policy_verdict(job, {**pod, "status": status}) if job is not None else "Count"
 
     # The garbage collector.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from random import Random
@@ -119,7 +119,8 @@ class Stage:
         self.plane = new_plane(self.now, Random(f"names {scenario.seed}"), self._witness)
         self.cluster = LocalCluster(self.plane)
         self.people = People(self.cluster, scenario)
-        self.watchman = Watchman(self.people, self._time, self._was_on_its_way)
+        self._alarm = asyncio.Event()
+        self.watchman = Watchman(self.people, self._time, self._was_on_its_way, self._alarm.set)
         self.outside = Outside(self.plane, Random(f"outside {scenario.seed}"), self.people.script_of)
         self.watchman.outside = self.outside
         self.weather = Weather([f for f in scenario.faults if f.until > f.at])
@@ -133,21 +134,28 @@ class Stage:
         return START + timedelta(seconds=self._time())
 
     async def play(self) -> None:
-        self._start_process()
-        self._spawn(self._kubernetes())
-        for at, act in self._agenda():
-            await self._until(at)
-            if self.watchman.violations:
-                break
-            await act()
-        await self._until(CALM_AT)
-        await self._calm()
+        """To its rest, or until a law is broken."""
+        story, alarm = asyncio.ensure_future(self._story()), asyncio.ensure_future(self._alarm.wait())
+        await asyncio.wait({story, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        story.cancel()
+        alarm.cancel()
+        with suppress(asyncio.CancelledError):
+            await story
         for process in self.processes:
             self._kill(process)
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         self.ended_at = self._time()
+
+    async def _story(self) -> None:
+        self._start_process()
+        self._spawn(self._kubernetes())
+        for at, act in self._agenda():
+            await self._until(at)
+            await act()
+        await self._until(CALM_AT)
+        await self._calm()
 
     def _agenda(self) -> list[tuple[float, Callable[[], Any]]]:
         acts: list[tuple[float, Callable[[], Any]]] = [(deed.at, self._deed(deed)) for deed in self.scenario.deeds]
@@ -201,15 +209,14 @@ class Stage:
         if not self.processes:
             self._start_process()
         quiet, version = 0, -1
-        while self._time() < LONGEST_SECONDS and not self.watchman.violations:
+        while self._time() < LONGEST_SECONDS:
             await asyncio.sleep(LOOK_SECONDS)
             moved = self.plane.store.version != version
             version = self.plane.store.version
             quiet = 0 if moved else quiet + 1
             if quiet >= QUIET_LOOKS and self._is_at_rest():
                 break
-        if not self.watchman.violations:
-            self.watchman.at_the_end()
+        self.watchman.at_the_end()
 
     def _is_at_rest(self) -> bool:
         there = {e.manifest["metadata"]["uid"]: e.manifest for e in self.plane.store.entries("tasks.kelos.dev")}

@@ -31,11 +31,15 @@ class Violation:
 
 @dataclass
 class Watchman:
-    """Sees each change first. `was_on_its_way`: whether a Job of that Task was sent and not there at that moment."""
+    """Sees each change first; `alarm` is called when a law is broken.
+
+    `was_on_its_way` tells whether a Job of that Task was sent and not there at that moment.
+    """
 
     people: People
     now: Callable[[], float]
     was_on_its_way: Callable[[str, float], bool] = lambda _, __: False
+    alarm: Callable[[], object] = lambda: None
     outside: Outside = field(init=False)
     violations: list[Violation] = field(default_factory=list)
     tasks: dict[str, Manifest] = field(default_factory=dict)
@@ -46,6 +50,7 @@ class Watchman:
 
     def complain(self, law: str, text: str) -> None:
         self.violations.append(Violation(law=law, text=text))
+        self.alarm()
 
     def witness(self, key: Key, before: Entry | None, after: Entry | None) -> None:
         old, new = before.manifest if before else None, after.manifest if after else None
@@ -181,7 +186,7 @@ class Watchman:
         task = there[uid]
         status = task.get("status") or {}
         is_to_stop = uid in self.people.cancelled or ANNOTATION_LEASE in (task["metadata"].get("annotations") or {})
-        if is_to_stop:
+        if is_to_stop or uid in self.job_gone_at:
             return False
         if any(a.runs and a.script.runs_for is None for a in self._attempts(uid)):
             return True

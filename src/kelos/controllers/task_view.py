@@ -168,10 +168,13 @@ def _is_behind_us(task: Manifest) -> bool:
 
 
 def _made_by(job: JobFacts | None, owns_job: bool, pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
-    """The pods that are evidence: a label alone can be forged. A Job on its way out may have let go of its pods."""
+    """The pods that are evidence: a label alone does not make one, but an earlier Job of the Task does.
+
+    A Job that is gone, or on its way out, may have let go of its pods.
+    """
     if job is None or not owns_job or job.is_being_deleted:
         return pods
-    return tuple(pod for pod in pods if pod.owner_uid == job.uid)
+    return tuple(pod for pod in pods if pod.job_name == job.name)
 
 
 def _read(parse: Callable[[Manifest], Parsed], manifest: Manifest | None, problems: list[str]) -> Parsed | None:

@@ -159,7 +159,8 @@ def _stray_job(view: TaskView) -> tuple[Step, ...]:
     """A Job that a controller created which did not know yet that the Task had ended: nobody will follow it.
 
     No failure is judged before its Job has failed or was stopped, so one that goes on is another. After a success only
-    the time tells. The Job's version keeps a cache that is behind from deleting what has ended meanwhile.
+    the time tells, and pods of the one before. The Job's version keeps a cache that is behind from deleting what has
+    ended meanwhile.
     """
     job, ended_at = view.job, view.task.status.completion_time
     if job is None or not view.owns_job or job.is_being_deleted or job.is_suspended:
@@ -167,7 +168,7 @@ def _stray_job(view: TaskView) -> tuple[Step, ...]:
     if job.has_failed or job.has_succeeded:
         return ()
     is_late = not view.task.status.job_name or (ended_at is not None and job.created_at > ended_at)
-    if view.phase is Phase.FAILED or is_late:
+    if view.phase is Phase.FAILED or is_late or view.has_second_job:
         return (replace(_delete_job(view), resource_version=job.resource_version),)
     return ()
 

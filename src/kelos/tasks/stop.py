@@ -66,6 +66,14 @@ def lapsed_lease(view: TaskView) -> Stop | None:
     )
 
 
+def second_job(view: TaskView) -> Stop | None:
+    """A Job that disappears is not made again; a request that was on its way when it did cannot be called back."""
+    if view.job is None or not view.has_second_job:
+        return None
+    message = f"Job '{view.job.name}' was deleted before the agent ended; the one that came after it is stopped"
+    return Stop(reason=Reason.JOB_DELETED, message=message)
+
+
 def late_start(view: TaskView) -> Stop | None:
     """The agent's container did not start within the start timeout of its Job, or of its first missing input."""
     waited = waiting_since_start(view)
@@ -97,6 +105,7 @@ REQUESTS: tuple[Callable[[TaskView], Stop | None], ...] = (
     stop_in_progress,
     cancel_request,
     lapsed_lease,
+    second_job,
     late_start,
     spent_retries,
 )

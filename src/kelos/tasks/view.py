@@ -80,7 +80,7 @@ class TaskView:
     `graph` maps Task names of the namespace to what they depend on, as far as they can be reached from this Task.
     `dependents` are unfinished Tasks that still have to learn this one's results.
     `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
-    `strays` are pods with the Task's label that its Job did not make.
+    `pods` may be of more than one Job. `strays` have the Task's label, and no Job of it made them.
     `locks` are those the Task needs, in the order they are taken; `held` the Leases of ours, needed by now or not.
     `claim` and `token` were looked for only when the Task needs them.
     `complaints` are warnings of Kubernetes about a pod that does not start, or is not even made; newest first.
@@ -112,6 +112,12 @@ class TaskView:
     @property
     def owns_job(self) -> bool:
         return self.job is not None and self.job.owner_uid == self.task.meta.uid
+
+    @property
+    def has_second_job(self) -> bool:
+        """Whether its pods tell of another Job: one was deleted, and a request to make it arrived after that."""
+        others = (pod.job_uid for pod in self.pods if pod.job_uid)
+        return self.job is not None and self.owns_job and any(uid != self.job.uid for uid in others)
 
     @property
     def phase(self) -> Phase | None:

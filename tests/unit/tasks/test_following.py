@@ -152,6 +152,41 @@ def test_a_job_that_disappears_is_not_run_again():
     assert ("Failed", "JobDeleted") == (status_of(decided)["phase"], status_of(decided)["reason"])
 
 
+EARLIER = {"job_name": "fix-bug", "job_uid": "uid-of-an-earlier-job", "age": 60, "is_being_deleted": True}
+
+
+def test_a_second_job_is_stopped():
+    """A request to make the first one may arrive when that is gone; nobody can call it back."""
+    first = make.ended_pod("p1", exit_code=88, document=document(Reason.CANCELLED, "stopped"), **EARLIER)
+
+    decided = plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(first, make.running_pod("p2"))))
+
+    (patch,) = [s for s in decided.steps if isinstance(s, Patch)]
+    assert ("JobDeleted", {"suspend": True}) == (status_of(decided)["reason"], patch.body["spec"])
+
+
+def test_agents_of_both_jobs_are_paid_for():
+    paid = {"usage": Usage(cost_usd="0.25")}
+    first = make.ended_pod("p1", exit_code=88, document=document(Reason.CANCELLED, **paid), **EARLIER)
+    second = make.ended_pod("p2", exit_code=88, document=document(Reason.CANCELLED, **paid))
+    suspended = make.job(is_suspended=True, suspended_at=make.NOW)
+
+    status = status_of(plan(make.view(make.task(status=RUNNING), job=suspended, pods=(first, second))))
+
+    assert ("JobDeleted", "0.5") == (status["reason"], status["usage"]["cost"])
+
+
+def test_a_success_is_not_spoilt_by_a_second_job_which_is_taken_away():
+    done = make.ended_pod("p1", document=document(), **EARLIER)
+    ended = make.task(status={**RUNNING, "phase": "Succeeded", "completionTime": "2026-02-07T08:59:00Z"})
+    there = {"job": make.job(age=90), "pods": (done, make.running_pod("p2"))}
+
+    judged, afterwards = plan(make.view(make.task(status=RUNNING), **there)), plan(make.view(ended, **there))
+
+    assert "Succeeded" == status_of(judged)["phase"]
+    assert [JOB] == [step.kind for step in afterwards.steps if isinstance(step, Delete)]
+
+
 def test_an_outcome_survives_the_deletion_of_its_job():
     """The pod still holds it."""
     pod = make.ended_pod(document=document(), is_being_deleted=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kelos.api import names
-from kelos.api.kinds import Manifest
+from kelos.api.kinds import JOB, Manifest
 
 TEXT_LIMIT = 500
 OUT_OF_MEMORY = "OOMKilled"
@@ -62,7 +62,9 @@ class PodFacts:
     uid: str
     created_at: datetime
     phase: str
-    owner_uid: str = ""
+    job_name: str = ""
+    job_uid: str = ""
+    """The Job that made it; empty when another kind did, or when it was let go of."""
     task_uid: str = ""
     task_name: str = ""
     origin: str = ""
@@ -153,8 +155,11 @@ def created_at(manifest: Manifest) -> datetime:
 
 def controller_uid(manifest: Manifest) -> str:
     """The uid of the object's controller owner, or empty."""
-    owners = manifest.get("metadata", {}).get("ownerReferences") or ()
-    return next((str(owner.get("uid", "")) for owner in owners if owner.get("controller")), "")
+    return str(_controller(manifest).get("uid", ""))
+
+
+def _controller(manifest: Manifest) -> Manifest:
+    return next((o for o in manifest.get("metadata", {}).get("ownerReferences") or () if o.get("controller")), {})
 
 
 def read_job(job: Manifest) -> JobFacts:
@@ -185,6 +190,7 @@ def read_pod(pod: Manifest) -> PodFacts:
     conditions = {c.get("type"): c for c in status.get("conditions") or ()}
     scheduled = conditions.get("PodScheduled", {})
     disrupted = conditions.get("DisruptionTarget", {})
+    job = owner if (owner := _controller(pod)).get("kind") == JOB.kind else {}
     states = {s["name"]: s for s in status.get("containerStatuses") or ()}
     specs = {c.get("name"): c for c in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))}
     init = [read_container(s, specs.get(s["name"])) for s in status.get("initContainerStatuses") or ()]
@@ -197,7 +203,8 @@ def read_pod(pod: Manifest) -> PodFacts:
         uid=meta["uid"],
         created_at=created_at(pod),
         phase=str(status.get("phase") or "Pending"),
-        owner_uid=controller_uid(pod),
+        job_name=str(job.get("name", "")),
+        job_uid=str(job.get("uid", "")),
         task_uid=str((meta.get("labels") or {}).get(names.LABEL_TASK_UID, "")),
         task_name=str(annotations.get(names.LABEL_TASK, "")),
         origin=str(annotations.get(names.ANNOTATION_ORIGIN, "")),
