@@ -58,6 +58,7 @@ def test_a_task_pushes_its_branch_and_tells_it(project: Installation, git_host: 
         "branch": BRANCH,
         "commit": commit,
         "base-branch": "main",
+        "base-commit": git_host.commit(repository, "main"),
         "pushed": "true",
         "cost-usd": "0.25",
         "input-tokens": "30",

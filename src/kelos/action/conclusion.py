@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from kelos.action.given.demands import Demands
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import ClientReason, Phase, Reason
+
+NOTHING_MORE = Demands()
 
 
 class Conclusion(str, Enum):
@@ -80,11 +83,11 @@ PASSING_REASONS = (
 )
 
 
-def conclude(task: Manifest, *, required: tuple[str, ...] = ()) -> Ending | None:
+def conclude(task: Manifest, *, demands: Demands = NOTHING_MORE) -> Ending | None:
     """The ending that the Task's status tells; None while it goes on."""
     phase = phase_of(task)
     if phase is Phase.SUCCEEDED:
-        return _succeeded(task, required)
+        return _succeeded(task, demands)
     if phase is Phase.FAILED:
         reason = reason_of(task) or Reason.AGENT_ERROR
         return Ending(
@@ -152,13 +155,13 @@ def too_late(late: ClientReason, name: str, *, news: str, then: str) -> Ending:
     return client_ending(late, f"{problem}; it {then}")
 
 
-def gone(task: Manifest, *, replaced: bool, required: tuple[str, ...] = ()) -> Ending:
+def gone(task: Manifest, *, replaced: bool, demands: Demands = NOTHING_MORE) -> Ending:
     """The ending when the Task is not there any more: what it last said counts, if that was an end."""
     name = name_of(task)
     if replaced:
         message = f"Task '{name}' was replaced by another of the same name, whose results are not ours"
         return Ending(conclusion=Conclusion.FAILURE, reason=ClientReason.DELETED.value, exit_code=1, message=message)
-    if ending := conclude(task, required=required):
+    if ending := conclude(task, demands=demands):
         return ending
     if task.get("spec", {}).get("ttlSecondsAfterFinished") is not None:
         advice = "raise `ttl` if it ended in the meantime"
@@ -202,7 +205,7 @@ def name_of(task: Manifest) -> str:
     return str(task.get("metadata", {}).get("name", ""))
 
 
-def _succeeded(task: Manifest, required: tuple[str, ...]) -> Ending:
+def _succeeded(task: Manifest, demands: Demands) -> Ending:
     reason = reason_of(task)
     if reason is not None and reason not in PASSING_REASONS:
         # A phase can be wrong where an agent was cut off and still ended with code 0; the reason is never softer.
@@ -212,12 +215,8 @@ def _succeeded(task: Manifest, required: tuple[str, ...]) -> Ending:
             exit_code=1,
             message=_sentence(task) or f"Task '{name_of(task)}' ended with {reason.value}",
         )
-    results = status_of(task).get("results") or {}
-    missing = [key for key in required if not results.get(key)]
-    if missing:
-        words = ", ".join(f"'{key}'" for key in missing)
-        message = f"Task '{name_of(task)}' succeeded without the required result {words}: see its log for what it did"
-        return client_ending(ClientReason.RESULT_MISSING, message)
+    if unmet := demands.unmet(status_of(task).get("results") or {}):
+        return client_ending(ClientReason.RESULT_MISSING, f"Task '{name_of(task)}' succeeded {unmet}")
     return Ending(conclusion=Conclusion.SUCCESS, message=_sentence(task) or f"Task '{name_of(task)}' succeeded")
 
 

@@ -26,7 +26,8 @@ from kelos.action.chain.plan import Chain, Link, check_inputs, links_of, namespa
 from kelos.action.chain.tally import whole_ending
 from kelos.action.conclusion import Conclusion, Ending, client_ending, never_submitted
 from kelos.action.documents import read_documents, read_file
-from kelos.action.inputs import ActionInputs, Workflow, env_name, read_inputs, read_workflow
+from kelos.action.given.workflow import Workflow, read_workflow
+from kelos.action.inputs import ActionInputs, env_name, read_inputs
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show

@@ -8,9 +8,10 @@ from hashlib import sha256
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
 from kelos.action.conclusion import Ending, client_ending, phase_of
-from kelos.action.inputs import DEFAULT_TIMEOUT_SECONDS, ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import DEFAULT_TIMEOUT_SECONDS, ActionInputs
 from kelos.api.kinds import TASK, Manifest
-from kelos.api.manifest import TaskRequest, build_task, task_name
+from kelos.api.manifest import NAME_LIMIT, TaskRequest, build_task, task_name
 from kelos.api.names import (
     ANNOTATION_LEASE,
     ANNOTATION_SPEC_HASH,
@@ -21,6 +22,7 @@ from kelos.api.names import (
     LABEL_RUN_ID,
     shorten,
 )
+from kelos.api.pod_request import PodRequest
 from kelos.api.reasons import ClientReason, Phase, Reason
 from kelos.errors import (
     AlreadyExists,
@@ -43,13 +45,10 @@ def build_manifest(
 ) -> Manifest:
     """The Task that the inputs ask for, named after the workflow run unless a name was given."""
     named = inputs.name or str(((base or {}).get("metadata") or {}).get("name") or "")
-    name = named or task_name(
-        repository=workflow.repository, run_id=workflow.run_id, attempt=workflow.attempt, leg=workflow.leg
-    )
     return build_task(
         TaskRequest(
             prompt=prompt,
-            name=name,
+            name=named or derived_name(inputs, workflow),
             namespace=namespace,
             agent_type=inputs.type,
             credentials_type=inputs.credentials_type,
@@ -61,15 +60,28 @@ def build_manifest(
             agent_configs=inputs.agent_config,
             depends_on=inputs.depends_on,
             branch=inputs.branch,
+            pod=PodRequest(
+                env=inputs.env,
+                secret_env=inputs.secret_env,
+                resources=inputs.resources,
+                node_selector=inputs.node_selector,
+            ),
             timeout_seconds=timeout_seconds(inputs, base),
             start_timeout_seconds=inputs.start_timeout,
+            retries=inputs.retries,
             ttl_seconds=inputs.ttl,
-            labels=run_labels(workflow),
-            annotations={ANNOTATION_LEASE: lease(workflow, 0, seconds)} if (seconds := inputs.lease_seconds) else {},
+            labels={**dict(inputs.labels), **run_labels(workflow)},
+            annotations={**dict(inputs.annotations), **_lease(inputs, workflow)},
             triggered_by=workflow.triggered_by(),
             base=base,
         )
     )
+
+
+def derived_name(inputs: ActionInputs, workflow: Workflow) -> str:
+    """What the Task is called when nobody says: the same for the same step of the same attempt, and for no other."""
+    name = task_name(repository=workflow.repository, run_id=workflow.run_id, attempt=workflow.attempt, leg=workflow.leg)
+    return shorten(f"{name}-{inputs.name_suffix}", NAME_LIMIT) if inputs.name_suffix else name
 
 
 def timeout_seconds(inputs: ActionInputs, base: Manifest | None) -> int | None:
@@ -168,6 +180,11 @@ def refused(error: KelosError, *, namespace: str, server: str) -> Ending:
     if isinstance(error, ClusterError):
         return client_ending(ClientReason.API_ERROR, f"The cluster cannot be used: {text}: try again when it answers")
     return client_ending(ClientReason.API_ERROR, text)
+
+
+def _lease(inputs: ActionInputs, workflow: Workflow) -> dict[str, str]:
+    seconds = inputs.lease_seconds
+    return {ANNOTATION_LEASE: lease(workflow, 0, seconds)} if seconds else {}
 
 
 def _find(api: Api, namespace: str, manifest: Manifest) -> Manifest | None:

@@ -12,6 +12,7 @@ from typing import Any
 from kelos.api.checks import INT32_MAX, check_branch, check_name, check_namespace, check_prompt, excerpt
 from kelos.api.kinds import GROUP, TASK, Manifest
 from kelos.api.names import ANNOTATION_SPEC_HASH, ANNOTATION_TRIGGERED_BY, shorten
+from kelos.api.pod_request import PodRequest, lay_over
 from kelos.errors import UserError
 
 AGENT_TYPES = ("claude-code", "codex", "gemini", "opencode", "cursor", "demo")
@@ -22,7 +23,6 @@ NAME_LIMIT = 52  # room for what Jobs and pods append
 
 # What a Task may say at its top or below `worker`; below `worker` it wins.
 _WORKER_FIELDS = ("type", "credentials", "model", "effort", "image", "workspaceRef", "agentConfigRefs", "podOverrides")
-_ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class TaskRequest:
     depends_on: tuple[str, ...] = ()
     branch: str = ""
     upstream_repo: str = ""
-    env: tuple[tuple[str, str], ...] = ()
+    pod: PodRequest = field(default_factory=PodRequest)
     timeout_seconds: int | None = None
     start_timeout_seconds: int | None = None
     retries: int | None = None
@@ -167,8 +167,8 @@ def _said_of_the_worker(request: TaskRequest, home: Mapping[str, Any]) -> dict[s
         said["workspaceRef"] = {"name": check_name(request.workspace, "Workspace")}
     if request.agent_configs:
         said["agentConfigRefs"] = [{"name": check_name(name, "AgentConfig")} for name in request.agent_configs]
-    if request.env:
-        said["podOverrides"] = _with_env(home.get("podOverrides"), request.env)
+    if not request.pod.is_empty:
+        said["podOverrides"] = lay_over(home.get("podOverrides"), request.pod)
     return {key: value for key, value in said.items() if value}
 
 
@@ -196,21 +196,6 @@ def _credentials(request: TaskRequest, agent_type: str, base: object) -> dict[st
     if not secret:
         raise UserError(f"Credentials type '{kind}' needs a Secret: name the one that holds the agent's key")
     return {**found, "type": kind, "secretRef": {"name": check_name(secret, "Credentials Secret")}}
-
-
-def _with_env(base: object, env: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    overrides = _mapping(base, "podOverrides")
-    before = overrides.get("env") or []
-    if not isinstance(before, list) or not all(isinstance(item, dict) for item in before):
-        raise UserError("The Task manifest's 'podOverrides.env' is not a list of name and value: check its indentation")
-    for name, value in env:
-        if not _ENV_NAME.fullmatch(name):
-            raise UserError(f"Environment variable '{excerpt(name)}' is not a legal name: use letters, digits and '_'")
-        if "\x00" in value:
-            raise UserError(f"Environment variable '{name}' holds a NUL character: remove it")
-    names = {name for name, _ in env}
-    kept = [item for item in before if item.get("name") not in names]
-    return {**overrides, "env": [*kept, *({"name": name, "value": value} for name, value in env)]}
 
 
 def _mapping(value: object, where: str) -> dict[str, Any]:

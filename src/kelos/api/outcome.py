@@ -44,11 +44,12 @@ class AgentEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitFacts:
-    """What the checkout looked like after the run. `pushed` is None when there was nothing to ask."""
+    """What the checkout looked like after the run, `base_commit` before. `pushed` is None with nothing to ask."""
 
     branch: str | None = None
     commit: str | None = None
     base_branch: str | None = None
+    base_commit: str | None = None
     pushed: bool | None = None
     pull_requests: tuple[str, ...] = ()
 

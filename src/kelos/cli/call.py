@@ -10,6 +10,7 @@ from kelos.agents.registry import find_agent
 from kelos.api.checks import duration_seconds
 from kelos.api.kinds import TASK, Manifest
 from kelos.api.manifest import DEFAULT_AGENT_TYPE, TaskRequest, build_task
+from kelos.api.pod_request import PodRequest
 from kelos.cli.cancel import user_name
 from kelos.cli.credentials import Prepared, prepare
 from kelos.cli.documents import read_text
@@ -77,7 +78,7 @@ class Call:
                 agent_configs=agent_configs,
                 depends_on=_words(self.flags["depends_on"]),
                 branch=self._text("branch"),
-                env=self._env(),
+                pod=PodRequest(env=self._env()),
                 timeout_seconds=duration_seconds(timeout, "--timeout") if timeout else None,
                 start_timeout_seconds=duration_seconds(start_timeout, "--start-timeout") if start_timeout else None,
                 triggered_by=f"cli:{user_name()}",

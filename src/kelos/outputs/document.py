@@ -100,6 +100,7 @@ def _members(outcome: Outcome, text_bytes: int) -> dict[str, Any]:
             branch=_whole_or_nothing(git.branch, NAME_LIMIT_BYTES),
             commit=values.commit(git.commit),
             base=_whole_or_nothing(git.base_branch, NAME_LIMIT_BYTES),
+            baseCommit=values.commit(git.base_commit),
             pushed=git.pushed,
             prs=_first_fitting(git.pull_requests, text_bytes),
         ),
@@ -164,6 +165,7 @@ def _git(found: object) -> GitFacts:
         branch=values.branch(member.get("branch")),
         commit=values.commit(member.get("commit")),
         base_branch=values.branch(member.get("base")),
+        base_commit=values.commit(member.get("baseCommit")),
         pushed=member["pushed"] if isinstance(member.get("pushed"), bool) else None,
         pull_requests=tuple(url for url in checked if url),
     )

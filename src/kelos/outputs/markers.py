@@ -48,6 +48,7 @@ def _pairs(outcome: Outcome) -> Iterator[tuple[str, str]]:
         ("cache-write-tokens", usage.cache_write_tokens),
         ("model", usage.model),
         ("pushed", None if git.pushed is None else str(git.pushed).lower()),
+        ("base-commit", git.base_commit),
         ("session-id", outcome.session_id),
     )
     for key, value in numbers:
@@ -93,6 +94,7 @@ def read_log(log: str) -> Outcome | None:
             branch=values.branch(results.get("branch")),
             commit=values.commit(results.get("commit")),
             base_branch=values.branch(results.get("base-branch")),
+            base_commit=values.commit(results.get("base-commit")),
             pushed=values.truth(results.get("pushed")),
             pull_requests=tuple(dict.fromkeys(url for url in prs if url)),
         ),

@@ -15,7 +15,8 @@ from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import parse
 from kelos.action.chain.followed import Surroundings
 from kelos.action.chain.plan import Chain, links_of
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show

@@ -31,11 +31,14 @@ def test_a_program_is_carried_out(host, prepared):
     ran = prepared.launch(SECRET="hidden-value")
 
     bare = host.bare("team/app")
-    commit = git("rev-parse", "kelos/demo", cwd=bare)
+    commit, start = (git("rev-parse", name, cwd=bare) for name in ("kelos/demo", "main"))
     assert "$(SECRET) `id` ünï\nsecond line" == git("show", "kelos/demo:docs/NOTE.md", cwd=bare)
     assert "Add a note; rm -rf $HOME" == git("log", "-1", "--format=%s", "kelos/demo", cwd=bare)
     assert 0 == ran.exit_code
-    assert GitFacts(branch="kelos/demo", commit=commit, base_branch="main", pushed=True) == ran.outcome.git
+    assert (
+        GitFacts(branch="kelos/demo", commit=commit, base_branch="main", base_commit=start, pushed=True)
+        == ran.outcome.git
+    )
     assert (
         Usage(input_tokens=120, output_tokens=30, cache_read_tokens=7, cost_usd="0.0042", model="demo")
         == ran.outcome.usage

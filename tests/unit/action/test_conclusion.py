@@ -12,6 +12,7 @@ from kelos.action.conclusion import (
     is_patient,
     is_settled,
 )
+from kelos.action.given.demands import Demands
 from kelos.api.reasons import ClientReason, Phase, Reason
 
 
@@ -99,10 +100,33 @@ def test_the_sentence_ends_with_the_advice_of_the_diagnosis(advice, sentence):
 
 def test_missing_results_are_named():
     """The user asked for them; empty ones do not count."""
-    ending = conclude(task("Succeeded", results={"branch": "b", "pr": ""}), required=("branch", "pr", "commit"))
+    demands = Demands(results=("branch", "pr", "commit"))
+
+    ending = conclude(task("Succeeded", results={"branch": "b", "pr": ""}), demands=demands)
 
     assert ("result-missing", 1) == (ending.reason, ending.exit_code)
     assert "'pr', 'commit'" in ending.message
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        ({"base-commit": "a", "commit": "b", "pushed": "true"}, ""),
+        ({"base-commit": "a", "commit": "b"}, ""),
+        (
+            {"base-commit": "a", "commit": "a", "pr": "https://github.com/a/b/pull/1"},
+            "changed nothing",
+        ),
+        ({"base-commit": "a", "commit": "b", "pushed": "false"}, "did not push its commits"),
+        ({"commit": "b"}, "without telling whether anything changed"),
+        ({}, "without telling whether anything changed"),
+    ],
+)
+def test_a_success_that_changed_nothing_can_be_a_failure(results, words):
+    """What counts is the branch: its commit before and after, pushed; what nobody told is no change."""
+    ending = conclude(task("Succeeded", results=results), demands=Demands(changes=True))
+
+    assert (words in ending.message, "result-missing" if words else "") == (True, ending.reason)
 
 
 @pytest.mark.parametrize("reason", list(ClientReason))

@@ -7,7 +7,8 @@ import yaml
 
 from kelos.action.chain.plan import Chain, links_of
 from kelos.action.documents import read_documents
-from kelos.action.inputs import ActionInputs, Workflow, env_name, read_inputs
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs, env_name, read_inputs
 from kelos.action.local import split_documents
 from kelos.api.task import Task
 from workflows import EXAMPLES, ROOT, evaluate, expressions, is_ours, load, look_up, triggers

@@ -12,7 +12,8 @@ from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import parse
 from kelos.action.api.patience import Patience, pause_seconds, retry_after_seconds
 from kelos.action.cancel import Handle, keep_lease, load_handle, save_handle
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.action.limits import Limits, Silence, wait_seconds
 from kelos.action.submit import build_manifest, lease, submit
 from kelos.api.reasons import ClientReason

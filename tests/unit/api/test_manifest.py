@@ -13,6 +13,7 @@ from kelos.api.manifest import (
     task_name,
 )
 from kelos.api.names import ANNOTATION_SPEC_HASH, ANNOTATION_TRIGGERED_BY
+from kelos.api.pod_request import PodRequest
 from kelos.errors import UserError
 
 
@@ -25,6 +26,7 @@ def base(spec: Manifest, **metadata: object) -> Manifest:
     return {"apiVersion": "kelos.dev/v1alpha1", "kind": "Task", "metadata": metadata, "spec": spec}
 
 
+AN_ENV = PodRequest(env=(("A", "b"),))
 FULL = base(
     {
         "type": "codex",
@@ -64,7 +66,7 @@ def test_every_wish_has_its_field():
             depends_on=("scaffold",),
             branch="fix/1",
             upstream_repo="o/r",
-            env=(("LEVEL", "3"),),
+            pod=PodRequest(env=(("LEVEL", "3"),)),
             timeout_seconds=90,
             start_timeout_seconds=60,
             retries=2,
@@ -110,7 +112,7 @@ def test_the_order_of_keys_does_not_change_the_hash():
 
 def test_what_is_said_is_laid_over_the_file_field_by_field():
     """A file is a starting point: a named model replaces its model and nothing else."""
-    task = build_task(TaskRequest(base=FULL, model="m2", env=(("B", "2"),)))
+    task = build_task(TaskRequest(base=FULL, model="m2", pod=PodRequest(env=(("B", "2"),))))
 
     assert ("codex", "m2", "From the file") == tuple(task["spec"][key] for key in ("type", "model", "prompt"))
     assert {
@@ -133,7 +135,7 @@ def test_the_file_itself_is_left_alone():
     """Manifests are values: building one changes no other."""
     before = json.dumps(FULL)
 
-    build_task(TaskRequest(base=FULL, name="other", model="m2", env=(("A", "2"),)))
+    build_task(TaskRequest(base=FULL, name="other", model="m2", pod=PodRequest(env=(("A", "2"),))))
 
     assert before == json.dumps(FULL)
 
@@ -191,8 +193,8 @@ def test_the_demo_agent_needs_no_credentials():
         ({"branch": "a\nb"}, "Branch 'a?b'"),
         ({"timeout_seconds": 0}, "The timeout is 0"),
         ({"ttl_seconds": -1}, "The time to live is -1"),
-        ({"env": (("A B", "x"),)}, "Environment variable 'A B' is not a legal name"),
-        ({"env": (("A", "\x00"),)}, "Environment variable 'A' holds a NUL character"),
+        ({"pod": PodRequest(env=(("A B", "x"),))}, "Environment variable 'A B' is not a legal name"),
+        ({"pod": PodRequest(env=(("A", "\x00"),))}, "Environment variable 'A' holds a NUL character"),
         ({"base": {"kind": "Pod", "apiVersion": "v1"}}, "is a 'v1 Pod', not a Task"),
         ({"base": base([])}, "The Task has no name"),
         ({"base": base("text")}, "'spec' is not a mapping"),
@@ -202,8 +204,11 @@ def test_the_demo_agent_needs_no_credentials():
             {"base": base({"credentials": {"secretRef": "x"}}), "credentials_secret": ""},
             "'credentials.secretRef' is not a mapping",
         ),
-        ({"base": base({"podOverrides": []}), "env": (("A", "b"),)}, "'podOverrides' is not a mapping"),
-        ({"base": base({"podOverrides": {"env": ["A"]}}), "env": (("A", "b"),)}, "'podOverrides.env' is not a list"),
+        ({"base": base({"podOverrides": []}), "pod": AN_ENV}, "'podOverrides' is not a mapping"),
+        (
+            {"base": base({"podOverrides": {"env": ["A"]}}), "pod": AN_ENV},
+            "'podOverrides.env' is not a list",
+        ),
         ({"agent_type": "clippy", "credentials_secret": ""}, "Agent type 'clippy' is not known"),
         ({"base": base({"workerPoolRef": {"name": "p"}})}, "worker pool, which is not supported"),
         ({"base": base({}, labels={"a": 1})}, "'metadata.labels' must map words to strings"),

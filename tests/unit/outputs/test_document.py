@@ -34,6 +34,7 @@ GIT = st.builds(
     branch=BRANCHES,
     commit=st.none() | st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
     base_branch=BRANCHES,
+    base_commit=st.none() | st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
     pushed=st.none() | st.booleans(),
     pull_requests=st.lists(
         st.from_regex(r"https://[a-z]{1,9}\.com/[a-z]{1,9}/pull/[0-9]{1,4}", fullmatch=True), max_size=5, unique=True

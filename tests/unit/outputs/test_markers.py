@@ -17,6 +17,7 @@ FULL = Outcome(
         branch="fix",
         commit=COMMIT,
         base_branch="main",
+        base_commit="f" * 40,
         pushed=True,
         pull_requests=("https://github.com/a/b/pull/1", "https://github.com/a/b/pull/2"),
     ),
@@ -38,7 +39,8 @@ def test_keys_come_in_the_order_of_the_reference_and_ours_behind():
     assert (
         f"{S}\nbranch: fix\npr: https://github.com/a/b/pull/1\npr: https://github.com/a/b/pull/2\ncommit: {COMMIT}\n"
         "base-branch: main\ncost-usd: 0.0421\ninput-tokens: 12\noutput-tokens: 34\ncache-read-tokens: 3\n"
-        f"cache-write-tokens: 4\nmodel: claude-opus-5-5\npushed: true\nsession-id: s-1\nresponse: ZG9uZQ==\n{E}\n"
+        f"cache-write-tokens: 4\nmodel: claude-opus-5-5\npushed: true\n"
+        f"base-commit: {'f' * 40}\nsession-id: s-1\nresponse: ZG9uZQ==\n{E}\n"
     ) == marker_block(FULL)
 
 

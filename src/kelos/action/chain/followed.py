@@ -24,7 +24,8 @@ from kelos.action.conclusion import (
     too_late,
     without_words,
 )
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.action.limits import Limits, Silence, wait_seconds
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
@@ -67,7 +68,7 @@ class Followed:
     ) -> None:
         self.key, self.task, self.book = key, manifest, book
         self._is_discreet = inputs.logs == "none"
-        self._required = inputs.require_results
+        self._demands = inputs.demands
         self.created: bool | None = None
         self.ending: Ending | None = None
         self._inputs, self._around, self._silence = inputs, around, silence
@@ -112,7 +113,7 @@ class Followed:
                 self._saw(task)
             case Vanished(task=task, is_replaced=is_replaced):
                 self.hold.let_go()
-                self._end(self._verdict or self._worded(gone(task, replaced=is_replaced, required=self._required)))
+                self._end(self._verdict or self._worded(gone(task, replaced=is_replaced, demands=self._demands)))
             case Broken(error=error):
                 self._broke(error)
             case LogLine(container=container, text=text, pod=pod):
@@ -231,7 +232,7 @@ class Followed:
         self._end(self._verdict or submit.refused(error, namespace=self._namespace, server=server))
 
     def _conclude(self) -> Ending | None:
-        ending = conclude(self.task, required=self._required)
+        ending = conclude(self.task, demands=self._demands)
         return ending and self._worded(ending)
 
     def _worded(self, ending: Ending) -> Ending:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kelos.action.chain.references import rename_dependencies
-from kelos.action.inputs import ActionInputs, Workflow
-from kelos.action.submit import build_manifest
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
+from kelos.action.submit import build_manifest, derived_name
 from kelos.api.checks import check_name, excerpt
 from kelos.api.kinds import Manifest
-from kelos.api.manifest import NAME_LIMIT, check_base, task_name
+from kelos.api.manifest import NAME_LIMIT, check_base
 from kelos.api.names import shorten
 from kelos.errors import UserError
 
@@ -49,6 +50,7 @@ class Chain:
         return replace(
             self.inputs,
             require_results=self.inputs.require_results if link.is_last else (),
+            fail_on_no_changes=self.inputs.fail_on_no_changes and link.is_last,
             depends_on=() if _depends_on(link.base) else self.inputs.depends_on,
         )
 
@@ -75,13 +77,10 @@ class Chain:
             self.build(link, names)
 
     def _name(self, link: Link) -> str:
-        run = self.workflow
         if self.is_alone:
             named = self.inputs.name or str(((link.base or {}).get("metadata") or {}).get("name") or "")
-            return named or task_name(repository=run.repository, run_id=run.run_id, attempt=run.attempt, leg=run.leg)
-        prefix = self.inputs.name or task_name(
-            repository=run.repository, run_id=run.run_id, attempt=run.attempt, leg=run.leg
-        )
+            return named or derived_name(self.inputs, self.workflow)
+        prefix = self.inputs.name or derived_name(self.inputs, self.workflow)
         return shorten(f"{prefix}-{link.key}", NAME_LIMIT)
 
 

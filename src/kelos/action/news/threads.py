@@ -14,7 +14,8 @@ from kelos.action import submit
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
 from kelos.action.cancel import Handle, keep_lease
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.action.log.stream import LogStream
 from kelos.action.news.events import Broken, Event, LogsOver, Post, Warned
 from kelos.action.news.watch import Follower

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kelos.action.documents import read_file
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.action.trust.context import Prompt, read_context, with_context
 from kelos.api.checks import check_prompt
 from kelos.api.kinds import Manifest

@@ -15,7 +15,12 @@ LOCAL_SECONDS = 10.0
 ORIGIN = "refs/remotes/origin/"
 
 
-def read_local_facts(workdir: str, *, base: str) -> GitFacts:
+def head_commit(workdir: str) -> str | None:
+    """Where the checkout stands; None when there is none."""
+    return values.commit(_asker(workdir)("rev-parse", "--quiet", "--verify", "HEAD"))
+
+
+def read_local_facts(workdir: str, *, base: str, base_commit: str | None) -> GitFacts:
     """What the checkout itself knows; nothing when there is no checkout."""
     ask = _asker(workdir)
     if ask("rev-parse", "--is-inside-work-tree") != "true":
@@ -25,8 +30,9 @@ def read_local_facts(workdir: str, *, base: str) -> GitFacts:
     is_branch = bool(base) and ask("rev-parse", "--quiet", "--verify", f"{ORIGIN}{base}^{{commit}}") != ""
     return GitFacts(
         branch=values.branch(ask("branch", "--show-current")),
-        commit=values.commit(ask("rev-parse", "--quiet", "--verify", "HEAD")),
+        commit=head_commit(workdir),
         base_branch=values.branch(base if is_branch else default),
+        base_commit=base_commit,
     )
 
 

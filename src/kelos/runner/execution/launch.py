@@ -15,7 +15,7 @@ from kelos.api.reasons import Reason
 from kelos.errors import UserError
 from kelos.runner.execution.agent_run import Because, Clock, Ended, Inbox, run_agent, run_setup
 from kelos.runner.execution.fresh_gh import with_fresh_gh
-from kelos.runner.execution.git_facts import add_remote_facts, read_local_facts
+from kelos.runner.execution.git_facts import add_remote_facts, head_commit, read_local_facts
 from kelos.runner.execution.judgement import judge
 from kelos.runner.execution.processes import adopt_orphans, end_descendants
 from kelos.runner.execution.request import CONSUMED, LaunchRequest, read_request
@@ -58,7 +58,7 @@ def _run(request: LaunchRequest, inbox: Inbox, tell: Callable[[Outcome], None]) 
         env.pop(name, None)
     if request.setup_command:
         _set_up(request, inbox, clock)
-    reader = request.agent.reader()
+    reader, base_commit = request.agent.reader(), head_commit(request.workdir)
     try:
         ended = run_agent(
             setup.argv,
@@ -72,7 +72,7 @@ def _run(request: LaunchRequest, inbox: Inbox, tell: Callable[[Outcome], None]) 
     except OSError as error:
         raise _cannot_start(request, setup.argv[0], error) from error
     end = reader.end(ended.exit_code, ended.stderr)
-    facts = read_local_facts(request.workdir, base=request.base_branch)
+    facts = read_local_facts(request.workdir, base=request.base_branch, base_commit=base_commit)
     outcome = judge(end, ended, facts, model=request.agent_request.model, limit_seconds=request.timeout_seconds)
     if inbox.is_cancelled:
         return outcome

@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kelos.action.chain.plan import Chain, check_inputs, links_of, namespace_in
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.api.checks import check_name
 from kelos.errors import UserError
 

@@ -2,7 +2,8 @@
 
 from queue import SimpleQueue
 
-from kelos.action.inputs import ActionInputs, Workflow
+from kelos.action.given.workflow import Workflow
+from kelos.action.inputs import ActionInputs
 from kelos.action.news.events import Broken, Event, Warned
 from kelos.action.news.threads import Threads
 
