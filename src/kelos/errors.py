@@ -11,7 +11,8 @@ KelosError
 │   ├── Gone            410: list again
 │   ├── Invalid         400, 422: the object is wrong; `causes` names the fields
 │   ├── TooManyRequests 429: `retry_after_seconds`
-│   └── Unavailable     408, 5xx, refused, reset, timed out
+│   └── Unavailable     408, 5xx, reset, timed out: the request may have counted
+│       └── Unreached   nobody to send it to: it cannot have counted
 └── RemoteError         a system that is not the cluster
     ├── RateLimited     `retry_at`
     └── TokenUnavailable   GitHub gave no token: `retry_in_seconds`
@@ -85,6 +86,10 @@ class TooManyRequests(ClusterError):
 
 class Unavailable(ClusterError):
     default_status = 503
+
+
+class Unreached(Unavailable):
+    default_status = 0
 
 
 class RemoteError(KelosError):

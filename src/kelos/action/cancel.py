@@ -16,7 +16,7 @@ from typing import Any
 from kelos.action.api.client import Api
 from kelos.action.news.events import Post, Signalled
 from kelos.api.kinds import TASK, Manifest
-from kelos.api.names import ANNOTATION_CANCEL, ANNOTATION_LEASE
+from kelos.api.names import ANNOTATION_CANCEL, ANNOTATION_LEASE, ANNOTATION_TRIGGERED_BY
 from kelos.errors import Conflict, Invalid, KelosError, NotFound
 
 TRIES = 2
@@ -31,7 +31,8 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 class Handle:
     """How to find and end the Task; kept in a file, so that the reaper knows what a killed step left behind.
 
-    `uid` is empty until the create was answered. `is_over` is set once nothing is left to be ended.
+    `uid` is empty until the create was answered: until then `triggered_by` tells ours from another of that name.
+    `is_over` is set once nothing is left to be ended.
     """
 
     namespace: str
@@ -39,6 +40,7 @@ class Handle:
     uid: str = ""
     on_cancel: str = "cancel"
     by: str = ""
+    triggered_by: str = ""
     is_over: bool = False
 
 
@@ -163,8 +165,13 @@ def load_handle(path: Path) -> Handle | None:
 
 def _ask(api: Api, handle: Handle, why: str, seconds: float) -> bool:
     try:
+        if not handle.uid and handle.triggered_by:
+            metadata = api.get(TASK, handle.namespace, handle.name, timeout=seconds)["metadata"]
+            if (metadata.get("annotations") or {}).get(ANNOTATION_TRIGGERED_BY) != handle.triggered_by:
+                return True  # somebody else's has the name, so that ours was refused
+            handle = replace(handle, uid=str(metadata["uid"]))
         if handle.on_cancel == "delete":
-            api.delete(TASK, handle.namespace, handle.name, timeout=seconds)
+            api.delete(TASK, handle.namespace, handle.name, uid=handle.uid, timeout=seconds)
         else:
             at = datetime.now(timezone.utc).isoformat(timespec="seconds")
             annotations = {ANNOTATION_CANCEL: json.dumps({"by": handle.by or "kelos-action", "at": at, "why": why})}

@@ -123,7 +123,7 @@ class Step:
             if isinstance(event, Created):
                 self._followed[key].know(event.task, event.is_new)
             elif isinstance(event, Broken):
-                self._followed[key].refuse(event.error)
+                self._followed[key].refuse(event)
 
     def _each(self, deed: Callable[[Followed], None]) -> None:
         """Do it to every Task that goes on, at once: a runner gives a stopped step 7.5 seconds for all of them."""

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
-from kelos.action.conclusion import Ending, client_ending, phase_of
+from kelos.action.conclusion import Ending, client_ending, name_of, phase_of
 from kelos.action.given.workflow import Workflow
 from kelos.action.inputs import DEFAULT_TIMEOUT_SECONDS, ActionInputs
 from kelos.api.kinds import TASK, Manifest
@@ -34,6 +34,7 @@ from kelos.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    Unreached,
     UserError,
 )
 
@@ -108,23 +109,43 @@ def lease(workflow: Workflow, count: int, seconds: int) -> str:
     return json.dumps({"holder": holder, "count": count, "seconds": seconds})
 
 
+class NotOurs(UserError):
+    """The name belongs to a Task that is not what we asked for, so that ours cannot be there."""
+
+
+class Unsure(KelosError):
+    """A create was sent, nobody knows whether it counted, and `error` ended the tries to find out."""
+
+    def __init__(self, error: KelosError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def submit(api: Api, namespace: str, manifest: Manifest, patience: Patience) -> tuple[Manifest, bool]:
     """The Task as the cluster has it, and whether this call made it.
 
-    A POST whose answer was lost may have counted, so the name is looked up before it is sent again.
+    A POST whose answer was lost may have counted, so the name is looked up before it is sent again; Unsure when even
+    that brings no answer.
     """
     is_unsure = False
-    while True:
-        try:
-            if is_unsure and (found := _find(api, namespace, manifest)):
-                return adopt(found, manifest, namespace), True
-            return api.create(TASK, namespace, manifest), True
-        except AlreadyExists:
-            found = patience.insist(lambda: api.get(TASK, namespace, manifest["metadata"]["name"]))
-            return adopt(found, manifest, namespace), is_unsure
-        except (Unavailable, TooManyRequests) as error:
-            is_unsure = True
-            patience.failed(error)
+    try:
+        while True:
+            try:
+                if is_unsure and (found := _find(api, namespace, manifest)):
+                    return adopt(found, manifest, namespace), True
+                return api.create(TASK, namespace, manifest), True
+            except AlreadyExists:
+                found = patience.insist(lambda: api.get(TASK, namespace, manifest["metadata"]["name"]))
+                return adopt(found, manifest, namespace), is_unsure
+            except (Unavailable, TooManyRequests) as error:
+                is_unsure = is_unsure or not isinstance(error, (Unreached, TooManyRequests))
+                patience.failed(error)
+    except NotOurs:
+        raise
+    except KelosError as error:
+        if is_unsure:
+            raise Unsure(error) from error
+        raise
 
 
 def adopt(found: Manifest, wanted: Manifest, namespace: str) -> Manifest:
@@ -133,11 +154,11 @@ def adopt(found: Manifest, wanted: Manifest, namespace: str) -> Manifest:
     has, wants = metadata.get("annotations") or {}, wanted["metadata"]["annotations"]
     name = f"Task '{metadata.get('name')}' in namespace '{namespace}'"
     if metadata.get("deletionTimestamp"):
-        raise UserError(f"{name} is being deleted: wait until it is gone, or choose another `name`")
+        raise NotOurs(f"{name} is being deleted: wait until it is gone, or choose another `name`")
     if has.get(ANNOTATION_TRIGGERED_BY) != wants.get(ANNOTATION_TRIGGERED_BY):
-        raise UserError(f"{name} exists already and was not made by this step: choose another `name`, or leave it out")
+        raise NotOurs(f"{name} exists already and was not made by this step: choose another `name`, or leave it out")
     if has.get(ANNOTATION_SPEC_HASH) != wants.get(ANNOTATION_SPEC_HASH):
-        raise UserError(f"{name} was made by this step with other inputs: give each use of the Action its own `name`")
+        raise NotOurs(f"{name} was made by this step with other inputs: give each use of the Action its own `name`")
     return found
 
 
@@ -180,6 +201,15 @@ def refused(error: KelosError, *, namespace: str, server: str) -> Ending:
     if isinstance(error, ClusterError):
         return client_ending(ClientReason.API_ERROR, f"The cluster cannot be used: {text}: try again when it answers")
     return client_ending(ClientReason.API_ERROR, text)
+
+
+def lost(error: KelosError, task: Manifest, *, server: str) -> Ending:
+    """The ending when a Task that exists can be followed no longer."""
+    if isinstance(error, Invalid):
+        name = name_of(task)
+        message = f"{server} refuses to show Task '{name}' ({error}): look at it with `kelos get task {name}`"
+        return client_ending(ClientReason.API_ERROR, message)
+    return refused(error, namespace=str(task["metadata"].get("namespace") or ""), server=server)
 
 
 def _lease(inputs: ActionInputs, workflow: Workflow) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What the network, the API server and other people do to a step that follows its Task."""
 
+import json
 import re
 import threading
 
@@ -10,6 +11,7 @@ from fakes.runner import Job, commands
 from kelos.action.inputs import ActionInputs
 from kelos.action.news.threads import outage_seconds
 
+CANCEL = "kelos.dev/cancel-requested"
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
 
 
@@ -45,6 +47,92 @@ def test_one_task_is_created_however_the_create_fails(job: Job, kubernetes: Fake
 
     assert (0, "true", 1) == (result.code, result.outputs["created"], len(kubernetes.tasks)), result.log
     assert fault.after == (kubernetes.count("^POST") == 1)
+
+
+@pytest.mark.parametrize(("policy", "ends"), [("cancel", "cancelled"), ("delete", "deleted"), ("detach", "")])
+def test_a_create_that_nobody_confirmed_is_not_left_behind(job: Job, kubernetes: FakeKubernetes, policy, ends):
+    """It counted, its answer was lost, and then the server was away for too long: no lease will end it."""
+    kubernetes.faults += [
+        Fault("^POST", drop=True, after=True),
+        Fault("^GET", times=2, headers={"Retry-After": "9"}),
+    ]
+
+    result = job.use(with_={**BASIC, "lease": "0", "api-outage-timeout": "1s", "on-cancel": policy})
+
+    assert (3, "api-error", 1) == (result.code, result.outputs["failure-reason"], kubernetes.count("^POST"))
+    assert "may have been created" in result.outputs["message"]
+    has_ended = "cancelled" if kubernetes.tasks else "deleted"
+    if kubernetes.tasks and CANCEL not in kubernetes.task()["metadata"]["annotations"]:
+        has_ended = ""
+    assert ends == has_ended, result.log
+
+
+def test_a_create_that_nobody_confirmed_is_ended_by_the_reaper_at_last(job: Job, kubernetes: FakeKubernetes):
+    """The step gives it four seconds, the one after it half a minute."""
+    kubernetes.faults += [
+        Fault("^POST", drop=True, after=True),
+        Fault("^GET", times=3, headers={"Retry-After": "9"}),
+        Fault("^PATCH", times=2),
+    ]
+
+    result = job.use(with_={**BASIC, "lease": "0", "api-outage-timeout": "1s"})
+
+    name = kubernetes.task()["metadata"]["name"]
+    assert f"Task '{name}' may have been created and may run: `kelos cancel {name}` ends it" in result.log
+    assert f"Task '{name}' was still running and is cancelled now" in result.log
+    assert CANCEL in kubernetes.task()["metadata"]["annotations"]
+
+
+def test_somebody_elses_task_of_that_name_is_left_alone(job: Job, kubernetes: FakeKubernetes):
+    """People choose names; that the answer was lost does not make the Task behind one ours."""
+    theirs = {"name": "nightly", "namespace": "ci", "uid": "theirs", "annotations": {}}
+    kubernetes.tasks["nightly"] = {"metadata": theirs}
+    kubernetes.faults += [
+        Fault("^POST", drop=True),
+        Fault("^GET", times=2, headers={"Retry-After": "9"}),
+    ]
+
+    result = job.use(with_={**BASIC, "name": "nightly", "lease": "0", "api-outage-timeout": "1s"})
+
+    assert (3, "api-error") == (result.code, result.outputs["failure-reason"]), result.log
+    assert 0 == kubernetes.count("^(PATCH|DELETE)")
+
+
+def test_a_server_that_was_never_reached_has_no_task_of_ours(job: Job, kubernetes: FakeKubernetes):
+    """A wrong address is the commonest of all faults: it is not followed by half a minute of looking for a Task."""
+    document = kubernetes.kubeconfig
+    document["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:9"
+
+    result = job.use(with_={**BASIC, "kubeconfig": json.dumps(document), "lease": "0", "api-outage-timeout": "1s"})
+
+    assert (3, "api-error") == (result.code, result.outputs["failure-reason"])
+    assert "http://127.0.0.1:9 did not answer: Connection refused" in result.outputs["message"]
+    assert "may" not in result.log
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_watch_that_is_taken_for_invalid_is_done_without(job: Job, kubernetes: FakeKubernetes, status):
+    """Some gateways know no watches. The Task was taken long before, so nothing about it is invalid."""
+    kubernetes.faults.append(Fault("watch=true", status=status, reason="BadRequest", message="unknown query", times=9))
+    when_watched(kubernetes, lambda name: kubernetes.succeed(name, results={"branch": "b"}))
+
+    result = job.use(with_=BASIC)
+
+    assert (0, "b") == (result.code, result.outputs["branch"]), result.log
+    (warning,) = commands(result.log)
+    assert "takes a watch for invalid (unknown query): the Task is read every few seconds instead" in warning
+
+
+def test_a_task_that_cannot_be_read_says_what_was_refused(job: Job, kubernetes: FakeKubernetes):
+    """The same from every way of reading: it is the question that is refused, and not the Task."""
+    kubernetes.faults.append(Fault("^GET", status=400, reason="BadRequest", message="unknown query", times=9))
+
+    result = job.use(with_=BASIC)
+
+    name = kubernetes.task()["metadata"]["name"]
+    assert (3, "api-error") == (result.code, result.outputs["failure-reason"]), result.log
+    assert f"refuses to show Task '{name}' (unknown query): look at it with" in result.outputs["message"]
+    assert CANCEL in kubernetes.task()["metadata"]["annotations"], "nobody follows it any more"
 
 
 @pytest.mark.parametrize(

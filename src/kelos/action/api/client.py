@@ -17,7 +17,7 @@ from kelos.action.api.patience import retry_after_seconds
 from kelos.action.api.target import Signature, Target
 from kelos.api.checks import excerpt
 from kelos.api.kinds import Kind, Manifest
-from kelos.errors import Unauthorized, Unavailable, UserError, cluster_error
+from kelos.errors import Unauthorized, Unavailable, Unreached, UserError, cluster_error
 
 CALL_SECONDS = 20.0
 LINE_LIMIT_BYTES = 8 * 1024 * 1024  # an event holds a whole object; a longer line is an attack or a fault
@@ -52,8 +52,12 @@ class Api:
         """A merge patch."""
         return self._call("PATCH", kind.path(namespace, name), body=patch, content_type=MERGE_PATCH, timeout=timeout)
 
-    def delete(self, kind: Kind, namespace: str, name: str, *, timeout: float = CALL_SECONDS) -> Manifest:
-        return self._call("DELETE", kind.path(namespace, name), timeout=timeout)
+    def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str = "", timeout: float = CALL_SECONDS
+    ) -> Manifest:
+        """With a uid no other object of that name; its children go after it."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"} if uid else None
+        return self._call("DELETE", kind.path(namespace, name), body=body, timeout=timeout)
 
     @contextmanager
     def lines(self, path: str, query: Query, *, silence_seconds: float) -> Iterator[Iterator[bytes]]:
@@ -123,7 +127,10 @@ class Api:
         if signature.authorization:
             headers["Authorization"] = signature.authorization
         prefix = "/" + "/".join(self.target.server.split("/")[3:]) if self.target.server.count("/") > 2 else ""
+        failure: type[Unavailable] = Unreached
         try:
+            connection.connect()
+            failure = Unavailable
             connection.request(method, prefix + address, body=payload, headers=headers)
             return connection, connection.getresponse()
         except ssl.SSLCertVerificationError as error:
@@ -135,7 +142,7 @@ class Api:
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Unavailable(f"{self.target.server} did not answer: {why}", status=0) from error
+            raise failure(f"{self.target.server} did not answer: {why}", status=0) from error
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:

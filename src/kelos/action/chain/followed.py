@@ -33,7 +33,7 @@ from kelos.action.news.events import Broken, Created, Event, LogLine, LogsOver, 
 from kelos.action.news.threads import Threads
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import ClientReason, warning_of
-from kelos.errors import KelosError, Unavailable
+from kelos.errors import KelosError
 
 SETTLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
@@ -78,6 +78,7 @@ class Followed:
             name=name_of(manifest),
             on_cancel=inputs.on_cancel,
             by=f"the workflow run {workflow.url}" if workflow.url else "kelos-action",
+            triggered_by=workflow.triggered_by(),
         )
         self.hold = cancel.Hold(around.api, handle, note)
         self.threads = Threads(inputs, workflow, self._namespace, around.api, post)
@@ -114,8 +115,8 @@ class Followed:
             case Vanished(task=task, is_replaced=is_replaced):
                 self.hold.let_go()
                 self._end(self._verdict or self._worded(gone(task, replaced=is_replaced, demands=self._demands)))
-            case Broken(error=error):
-                self._broke(error)
+            case Broken():
+                self._broke(event)
             case LogLine(container=container, text=text, pod=pod):
                 if self.book.write(container, text, pod):
                     self._silence.told(self._around.clock())
@@ -154,10 +155,10 @@ class Followed:
         self.hold.identify(task)
         self._around.started(self.key, task, is_new)
 
-    def refuse(self, error: KelosError) -> None:
+    def refuse(self, event: Broken) -> None:
         """The create failed; one that nobody answered may have counted."""
         self._is_answered = True
-        self._was_refused = not isinstance(error, Unavailable)
+        self._was_refused = not event.is_unsure
 
     def interrupt(self) -> None:
         """The ending after a signal. It asks the cluster, so it may take some seconds."""
@@ -225,11 +226,27 @@ class Followed:
             self.hold.let_go()
             self.threads.no_more_pods()
 
-    def _broke(self, error: KelosError) -> None:
-        if self.created is None:
-            self.hold.let_go()
+    def _broke(self, event: Broken) -> None:
         server = self._around.api.target.server
-        self._end(self._verdict or submit.refused(error, namespace=self._namespace, server=server))
+        if self.created is not None:
+            self._end(self._verdict or submit.lost(event.error, self.task, server=server))
+            return
+        ending = submit.refused(event.error, namespace=self._namespace, server=server)
+        if event.is_unsure:
+            ending = replace(ending, message=f"{ending.message}. {self._end_unseen()}")
+        else:
+            self.hold.let_go()
+        self._end(ending)
+
+    def _end_unseen(self) -> str:
+        """End a Task that may be there all the same; whatever is left then is for the reaper."""
+        name = self.hold.handle.name
+        if self._inputs.on_cancel == "detach":
+            self.hold.let_go()
+            return f"Task '{name}' may have been created, and goes on then, as `on-cancel: detach` asks"
+        if self.hold.end("nobody knows in the workflow whether it was created"):
+            return f"Task '{name}' may have been created, and is cancelled then"
+        return f"Task '{name}' may have been created and may run: `kelos cancel {name}` ends it"
 
     def _conclude(self) -> Ending | None:
         ending = conclude(self.task, demands=self._demands)

@@ -34,9 +34,10 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A thread gave up: the cluster refused, or was away for too long."""
+    """A thread gave up: the cluster refused, or was away for too long; `is_unsure` when a create may have counted."""
 
     error: KelosError
+    is_unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

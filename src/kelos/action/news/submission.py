@@ -49,10 +49,13 @@ class Submission:
                 task, is_new = self._obtain(key, manifest)
                 names[key] = str(task["metadata"]["name"])
                 self.posts[key](Created(task=task, is_new=is_new))
+        except submit.Unsure as unsure:
+            self.posts[key](Broken(error=unsure.error, is_unsure=True))
         except KelosError as error:
             self.posts[key](Broken(error=error))
         except Exception as error:
-            self.posts[key](Broken(error=KelosError(f"The Action has a fault ({where(error)}): report it")))
+            fault = KelosError(f"The Action has a fault ({where(error)}): report it")
+            self.posts[key](Broken(error=fault, is_unsure=True))
 
     def _rehearse(self, link: Link, names: Mapping[str, str]) -> None:
         """A Task the cluster would refuse is known before the first one of the chain spends anything."""

@@ -1,4 +1,4 @@
-"""Follows one Task: watch, list again when the watch cannot go on, poll when watching is forbidden."""
+"""Follows one Task: watch, list again when the watch cannot go on, poll when there can be no watch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
 from kelos.action.news.events import Broken, Post, Seen, Vanished, Warned
 from kelos.api.kinds import TASK, Manifest
-from kelos.errors import ClusterError, Forbidden, Gone, KelosError, NotFound, Unavailable, cluster_error
+from kelos.errors import ClusterError, Forbidden, Gone, Invalid, KelosError, NotFound, Unavailable, cluster_error
 
 WATCH_SECONDS = 300
 SILENCE_SECONDS = WATCH_SECONDS + 15.0
@@ -66,6 +66,10 @@ class Follower:
             self._version = ""
         except Forbidden:
             self._post(Warned(text="Watching Tasks is not allowed here: the Task is read every few seconds instead"))
+            self._poll()
+        except Invalid as error:
+            text = f"The cluster takes a watch for invalid ({error}): the Task is read every few seconds instead"
+            self._post(Warned(text=text))
             self._poll()
         except ClusterError as error:
             self._patience.failed(error)
