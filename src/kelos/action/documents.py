@@ -17,15 +17,7 @@ NODE_LIMIT = 200_000
 
 def read_file(given: str, what: str, folder: Path) -> str:
     """The text of a file of the checkout. Links out of it or to its token are refused: it may be a stranger's."""
-    root = folder.resolve()
-    path = (root / given).resolve()
-    if root != path and root not in path.parents:
-        raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: put it into the repository")
-    if any(part.lower() == ".git" for part in path.relative_to(root).parts):
-        raise UserError(
-            f"The {what} '{excerpt(given)}' leads into git's own folder, which holds the checkout's token: "
-            "put it elsewhere in the repository"
-        )
+    path = place_in(folder, given, what)
     try:
         with path.open("rb") as file:
             data = file.read(FILE_LIMIT_BYTES + 1)
@@ -41,6 +33,20 @@ def read_file(given: str, what: str, folder: Path) -> str:
         raise UserError(
             f"The {what} '{excerpt(given)}' is not UTF-8 at byte {error.start}: save it as UTF-8"
         ) from error
+
+
+def place_in(folder: Path, given: str, what: str) -> Path:
+    """Where in the checkout that is, links followed; a UserError when it is outside, or where git keeps its own."""
+    root = folder.resolve()
+    path = (root / given).resolve()
+    if root != path and root not in path.parents:
+        raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: put it into the repository")
+    if any(part.lower() == ".git" for part in path.relative_to(root).parts):
+        raise UserError(
+            f"The {what} '{excerpt(given)}' leads into git's own folder, which holds the checkout's token: "
+            "put it elsewhere in the repository"
+        )
+    return path
 
 
 def read_documents(text: str, what: str) -> tuple[Document, ...]:

@@ -20,6 +20,7 @@ from kelos.action.api.credentials import Credentials
 from kelos.action.api.identity import identity_target
 from kelos.action.api.kubeconfig import find_target, parse
 from kelos.action.api.target import Target
+from kelos.action.chain.cleanup import Cleanup
 from kelos.action.chain.doors import Doors
 from kelos.action.chain.followed import Surroundings
 from kelos.action.chain.plan import Chain, Link, check_inputs, links_of, namespace_in
@@ -31,6 +32,7 @@ from kelos.action.inputs import ActionInputs, env_name, read_inputs
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show
+from kelos.action.log.transcript import transcript_places
 from kelos.action.step import Step
 from kelos.action.trust import gate
 from kelos.action.trust.prompt import read_prompt
@@ -115,6 +117,8 @@ def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: Exit
     tasks, others = local.split_documents(documents, is_local=is_local)
     links = links_of(tasks)
     check_inputs(links, inputs)
+    keys = tuple(link.key for link in links)
+    doors.transcripts = transcript_places(inputs.transcript_path, workflow.folder, keys)
     prompt = read_prompt(inputs, workflow, links[0].base)
     for warning in prompt.warnings:
         doors.console.warn(warning)
@@ -139,15 +143,18 @@ def _follow(chain: Chain, api: Api, doors: Doors) -> Ending:
     width = max(len(link.key) for link in chain.links)
 
     def book_for(link: Link, agent_type: str) -> LogBook:
+        suffix = "" if chain.is_alone else f"-{link.key}"
         return LogBook(
-            doors.folder / ("log.txt" if chain.is_alone else f"log-{link.key}.txt"),
+            doors.folder / f"log{suffix}.txt",
             show=Show(agent_type, is_raw=inputs.log_format == "raw"),
             console=doors.console,
             is_live=inputs.logs == "stream",
             label="" if chain.is_alone else f"{link.key:<{width}} ",
+            transcript=doors.folder / f"transcript{suffix}.txt" if doors.transcripts else None,
         )
 
     around = Surroundings(api=api, console=doors.console, folder=doors.folder, started=doors.started)
+    doors.cleanup = Cleanup(api=api, namespace=doors.namespace, policy=inputs.cleanup)
     step = Step(chain, around, book_for)
     step.run()
     doors.tasks = step.tasks

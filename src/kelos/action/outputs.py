@@ -72,9 +72,11 @@ OUTPUTS: dict[str, Rule] = {
     "model": _matches(r"[-A-Za-z0-9._:/@\[\]]{1,200}"),
     "duration-seconds": _is_count,
     "queue-seconds": _is_count,
+    "attempt": _is_count,
     "results": _is_ours,
     "results-file": _is_one_line,
     "log-file": _is_one_line,
+    "transcript-file": _is_one_line,
     "session-id": _matches(r"[-A-Za-z0-9._]{1,128}"),
     "tasks": _is_ours,
 }
@@ -97,6 +99,7 @@ class Facts:
     server_url: str = "https://github.com"
     results_file: Path | None = None
     log_file: Path | None = None
+    transcript_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,7 @@ def _of_the_task(task: Manifest) -> dict[str, str]:
         "phase": str(status.get("phase") or ""),
         "job-name": str(status.get("jobName") or ""),
         "pod-name": str(status.get("podName") or ""),
+        "attempt": str(len(attempts)) if isinstance(attempts := status.get("attempts"), list) and attempts else "",
         "pr-number": urlsplit(found["pr"]).path.rpartition("/")[2] if found["pr"] else "",
         "results": _json_within_limit(results),
     }
@@ -185,6 +189,7 @@ def _of_the_run(task: Manifest, facts: Facts) -> dict[str, str]:
         "queue-seconds": _seconds(created, started),
         "results-file": str(facts.results_file or ""),
         "log-file": str(facts.log_file or ""),
+        "transcript-file": str(facts.transcript_file or ""),
     }
 
 

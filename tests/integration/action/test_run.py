@@ -52,9 +52,11 @@ def test_a_step_ends_with_the_results_of_its_task(job: Job, kubernetes: FakeKube
         "model": "m-1",
         "duration-seconds": "60",
         "queue-seconds": "5",
+        "attempt": "",
         "results": json.dumps(RESULTS, sort_keys=True),
         "results-file": str(job.folder / "temp/kelos-1/results.json"),
         "log-file": "",
+        "transcript-file": "",
         "session-id": "",
         "tasks": result.outputs["tasks"],
     } == result.outputs

@@ -15,7 +15,7 @@ from kelos.action.cancel import Handle, keep_lease, load_handle, save_handle
 from kelos.action.given.workflow import Workflow
 from kelos.action.inputs import ActionInputs
 from kelos.action.limits import Limits, Silence, wait_seconds
-from kelos.action.submit import build_manifest, lease, submit
+from kelos.action.submit import Unsure, build_manifest, lease, submit
 from kelos.api.reasons import ClientReason
 from kelos.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 
@@ -130,7 +130,7 @@ def test_a_create_gives_up_with_the_outage():
         inputs = ActionInputs(prompt="x", credentials_secret="s")
         manifest = build_manifest(inputs, Workflow(run_id="1"), prompt="x", base=None, namespace="ci")
 
-        with pytest.raises(Unavailable, match="did not answer"):
+        with pytest.raises(Unsure, match="did not answer"):
             submit(Api(target, Credentials(target)), "ci", manifest, patience(Clock()))
 
         assert {} == kubernetes.tasks

@@ -16,7 +16,7 @@ from kelos.api.reasons import Reason
 
 GOOD = (Conclusion.SUCCESS, Conclusion.DETACHED, Conclusion.SKIPPED)
 SUMMED = ("cost-usd", "input-tokens", "output-tokens", "cache-read-tokens", "cache-write-tokens")
-NUMBERS = (*SUMMED, "duration-seconds", "queue-seconds", "pr-number")
+NUMBERS = (*SUMMED, "duration-seconds", "queue-seconds", "attempt", "pr-number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,25 @@ from pathlib import Path
 
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show
+from kelos.api.names import CONTAINER_AGENT
 
 TAIL_LINES = 50
 
 
 class LogBook:
-    """Only the main thread writes it. `label` tells the lines of several Tasks apart."""
+    """Only the main thread writes it. `label` tells the lines of several Tasks apart; `transcript` is of the agent."""
 
-    def __init__(self, path: Path, *, show: Show, console: Console, is_live: bool, label: str = "") -> None:
-        self.path, self.label = path, label
+    def __init__(
+        self,
+        path: Path,
+        *,
+        show: Show,
+        console: Console,
+        is_live: bool,
+        label: str = "",
+        transcript: Path | None = None,
+    ) -> None:
+        self.path, self.label, self.transcript = path, label, transcript
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._show = show
         self._console = console
@@ -32,8 +42,9 @@ class LogBook:
 
     def write(self, container: str, line: str, pod: str = "") -> bool:
         """Take one raw line; whether something was shown."""
-        with self.path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(f"{line}\n")
+        _append(self.path, line)
+        if self.transcript is not None and container == CONTAINER_AGENT:
+            _append(self.transcript, line)
         return self._tell(self._show.feed(container, line, pod))
 
     def close(self) -> None:
@@ -47,3 +58,8 @@ class LogBook:
         if self._is_live:
             self._console.agent(shown, self.label)
         return self._is_live
+
+
+def _append(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.write(f"{line}\n")
