@@ -12,13 +12,16 @@ import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
+from random import random
 
 from kelos.action import cancel, local, submit
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
 from kelos.action.api.identity import identity_target
 from kelos.action.api.kubeconfig import find_target, parse
+from kelos.action.api.patience import Patience
 from kelos.action.api.target import Target
 from kelos.action.chain.cleanup import Cleanup
 from kelos.action.chain.doors import Doors
@@ -33,8 +36,11 @@ from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show
 from kelos.action.log.transcript import transcript_places
+from kelos.action.news.threads import outage_seconds
 from kelos.action.step import Step
 from kelos.action.trust import gate
+from kelos.action.trust.event import read_trigger
+from kelos.action.trust.loop import find_loop
 from kelos.action.trust.prompt import read_prompt
 from kelos.api.checks import check_namespace
 from kelos.api.kinds import TASK
@@ -94,7 +100,10 @@ def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
 def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
     try:
         inputs = read_inputs(env)
-        return _perform(inputs, read_workflow(env, run_id=secrets.token_hex(4)), doors, stack)
+        workflow = read_workflow(env, run_id=secrets.token_hex(4))
+        if workflow.is_actions:
+            workflow = replace(workflow, subject=read_trigger(env).subject)
+        return _perform(inputs, workflow, doors, stack)
     except KelosError as error:
         return submit.refused(error, namespace=doors.namespace, server="The cluster")
     except KeyboardInterrupt:
@@ -135,7 +144,17 @@ def _perform(inputs: ActionInputs, workflow: Workflow, doors: Doors, stack: Exit
     doors.namespace = check_namespace(inputs.namespace or from_file or target.namespace)
     chain = replace(chain, namespace=doors.namespace)
     local.create_others(api, doors.namespace, others)
-    return _dry_run(chain, api, doors) if inputs.dry_run else _follow(chain, api, doors)
+    if inputs.dry_run:
+        return _dry_run(chain, api, doors)
+    return (None if is_local else _loop(chain, api)) or _follow(chain, api, doors)
+
+
+def _loop(chain: Chain, api: Api) -> Ending | None:
+    """The ending when this run would be one too many of those that agents set off."""
+    patience = Patience(outage_seconds(chain.inputs), clock=time.monotonic, sleep=_sleep, chance=random)
+    limit, now = chain.inputs.loop_limit, datetime.now(timezone.utc)
+    found = find_loop(api, chain.namespace, chain.workflow, limit=limit, now=now, patience=patience)
+    return gate.untrusted(found, chain.inputs.on_untrusted) if found else None
 
 
 def _follow(chain: Chain, api: Api, doors: Doors) -> Ending:
@@ -195,6 +214,11 @@ def _open(target: Target, console: Console) -> Api:
     for secret in credentials.secrets():
         console.mask(secret)
     return Api(target, credentials)
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
 
 
 def _python(env: Mapping[str, str]) -> str:

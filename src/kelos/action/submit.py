@@ -20,6 +20,7 @@ from kelos.api.names import (
     LABEL_REPOSITORY,
     LABEL_RUN_ATTEMPT,
     LABEL_RUN_ID,
+    LABEL_SUBJECT,
     shorten,
 )
 from kelos.api.pod_request import PodRequest
@@ -94,13 +95,16 @@ def timeout_seconds(inputs: ActionInputs, base: Manifest | None) -> int | None:
 
 
 def run_labels(workflow: Workflow) -> dict[str, str]:
-    """What the Tasks of one leg of one run have in common, and the attempt."""
-    return {
+    """What the Tasks of one leg of one run have in common, the attempt, and what other runs may be about too."""
+    labels = {
         LABEL_REPOSITORY: _short_hash(workflow.repository),
         LABEL_RUN_ID: shorten(workflow.run_id),
         LABEL_RUN_ATTEMPT: shorten(workflow.attempt),
         LABEL_LEG: _short_hash(workflow.leg),
     }
+    if workflow.subject:
+        labels[LABEL_SUBJECT] = _short_hash(f"{workflow.repository} {workflow.subject}")
+    return labels
 
 
 def lease(workflow: Workflow, count: int, seconds: int) -> str:

@@ -21,6 +21,7 @@ LABEL_REPOSITORY = "kelos.dev/repository-hash"  # Action → Action: hash of own
 LABEL_RUN_ID = "kelos.dev/run-id"  # Action → Action, people: the workflow run
 LABEL_RUN_ATTEMPT = "kelos.dev/run-attempt"  # Action → Action, people: which attempt of the run
 LABEL_LEG = "kelos.dev/leg-hash"  # Action → Action: hash of job, matrix leg and step
+LABEL_SUBJECT = "kelos.dev/subject-hash"  # Action → Action: hash of the pull request, issue or branch, to find loops
 
 # Annotations.
 ANNOTATION_CANCEL = "kelos.dev/cancel-requested"  # anybody → controller: JSON {"by","at","why"}

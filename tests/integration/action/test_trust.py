@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,53 @@ def test_a_name_is_one_part_of_the_path(github: FakeGitHub):
         gate(github, []).permission_of("../../../user?x=#y")
 
     assert ["/api/v3/repos/acme/widgets/collaborators/..%2F..%2F..%2Fuser%3Fx%3D%23y/permission"] == github.requests
+
+
+@pytest.fixture
+def on_issue(commented: Job) -> Job:
+    """Somebody's comment on issue 7."""
+    payload = {"action": "created", "issue": {"number": 7}, "sender": {"login": "octocat", "type": "User"}}
+    Path(commented.env["GITHUB_EVENT_PATH"]).write_text(json.dumps(payload))
+    return commented
+
+
+def use_again(job: Job, run: int, **said: str) -> Result:
+    job.env["GITHUB_RUN_ID"] = str(run)
+    return job.use(with_={**BASIC, "loop-limit": "2", **said})
+
+
+def recent(kubernetes: FakeKubernetes) -> None:
+    """The fake's clock stands still in January; let its Tasks be of now."""
+    for task in kubernetes.tasks.values():
+        task["metadata"]["creationTimestamp"] = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_agents_that_set_each_other_off_are_stopped(on_issue: Job, kubernetes: FakeKubernetes):
+    """Every turn costs money, and each run by itself is in order."""
+    before = [use_again(on_issue, run).outputs["conclusion"] for run in (1, 2)]
+    recent(kubernetes)
+
+    third = use_again(on_issue, 3)
+    failed = use_again(on_issue, 4, **{"on-untrusted": "fail"})
+    free = use_again(on_issue, 5, **{"loop-limit": "0"})
+
+    assert ["success", "success"] == before
+    assert (0, "skipped", "") == summary(third), third.log
+    assert "2 other runs have brought an agent to #7 within an hour, and `loop-limit` is 2" in third.outputs["message"]
+    assert (3, "failure", "not-authorized") == summary(failed)
+    assert (0, "success", "") == summary(free)
+    assert 3 == len(kubernetes.tasks)
+
+
+def test_other_issues_and_old_runs_are_no_loop(on_issue: Job, kubernetes: FakeKubernetes):
+    """What was asked for yesterday, or elsewhere, is somebody's work."""
+    for run in (1, 2):
+        use_again(on_issue, run)
+    old = use_again(on_issue, 3)
+    recent(kubernetes)
+    payload = {"issue": {"number": 8}, "sender": {"login": "octocat", "type": "User"}}
+    Path(on_issue.env["GITHUB_EVENT_PATH"]).write_text(json.dumps(payload))
+
+    other = use_again(on_issue, 4)
+
+    assert ("success", "success") == (old.outputs["conclusion"], other.outputs["conclusion"]), other.log

@@ -1,8 +1,12 @@
 """Who may run the agent: every kind of event, and everybody who can cause it."""
 
+from datetime import datetime, timezone
+
 import pytest
 
+from kelos.action.given.workflow import Workflow
 from kelos.action.trust.event import Person, Trigger, trigger_of
+from kelos.action.trust.loop import judge_loop
 from kelos.action.trust.permission import permission_in
 from kelos.action.trust.rules import Permission, Policy, Trusted, Unproven, Untrusted, judge, judge_people
 
@@ -195,3 +199,58 @@ def test_names_are_compared_whole():
     """A repository whose name begins like ours is another one."""
     assert trigger("pull_request", pull("acme/widgets2")).is_foreign
     assert (Person(name="alice"),) == trigger("push", {"sender": {"login": "bob", "type": "Bot"}}).people
+
+
+BRANCH = "refs/heads/fix"
+BOT = {"sender": {"login": "agent[bot]", "type": "Bot"}}
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "subject"),
+    [
+        ("pull_request", {"pull_request": {"number": 7}}, "#7"),
+        ("issue_comment", {"issue": {"number": 7, "pull_request": {}}}, "#7"),
+        ("issues", {"issue": {"number": 8}}, "#8"),
+        ("discussion_comment", {"discussion": {"number": 7}}, "discussion 7"),
+        ("check_suite", {"check_suite": {"pull_requests": [{"number": 7}]}}, "#7"),
+        ("workflow_run", {"workflow_run": {"pull_requests": [{"number": 7}]}}, "#7"),
+        ("workflow_run", {"workflow_run": {"pull_requests": [], "head_branch": "fix", "actor": BOT["sender"]}}, BRANCH),
+        ("workflow_run", {"workflow_run": {"pull_requests": [], "head_branch": "fix"}}, ""),
+        ("push", BOT, BRANCH),
+        ("push", {"sender": {"login": "alice", "type": "User"}}, ""),
+        ("schedule", BOT, ""),
+        ("workflow_dispatch", BOT, ""),
+        ("pull_request", {"pull_request": [], "check_suite": {"pull_requests": ["x"]}}, ""),
+    ],
+)
+def test_what_an_event_is_about(event: str, payload: dict, subject: str):
+    """Where agents can answer each other. People who merge all day make no loop, and neither does a clock."""
+    actor = payload.get("sender", {}).get("login", "alice")
+
+    found = trigger_of(event, payload, names=(actor, ""), repository=OURS, ref=BRANCH)
+
+    assert subject == found.subject
+
+
+def task_of(run: str, created: str = "2026-01-01T11:30:00Z") -> dict:
+    return {"metadata": {"labels": {"kelos.dev/run-id": run}, "creationTimestamp": created}}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "is_loop"),
+    [
+        ([task_of("1"), task_of("2")], True),
+        ([task_of("1"), task_of("1")], False),
+        ([task_of("1"), task_of("own")], False),
+        ([task_of("1"), task_of("2", "2026-01-01T10:59:59Z")], False),
+        ([task_of("1"), {"metadata": {}}, {}], False),
+    ],
+)
+def test_a_loop_is_many_runs_in_little_time(tasks: list[dict], is_loop: bool):
+    """Of one run there may be many Tasks: a matrix, a chain, attempts."""
+    workflow = Workflow(repository=OURS, run_id="own", subject="#7")
+
+    verdict = judge_loop(tasks, workflow, limit=2, now=datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+
+    assert is_loop == (verdict is not None)
+    assert verdict is None or verdict.why.startswith("2 other runs have brought an agent to #7 within an hour")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """The run that the step belongs to; everything is empty outside a runner."""
+    """The run that the step belongs to; everything is empty outside a runner. `subject` is what its event is about."""
 
     repository: str = ""
     run_id: str = ""
@@ -21,6 +21,7 @@ class Workflow:
     actor: str = ""
     event: str = ""
     sha: str = ""
+    subject: str = ""
     server_url: str = "https://github.com"
     folder: Path = Path()
     is_actions: bool = False

@@ -35,7 +35,8 @@ class Text:
 class Trigger:
     """One event. `source` is the repository its commits come from: None when it has none, empty when that is gone.
 
-    For `workflow_run` these are the facts of the upstream run, whose event is `event`.
+    For `workflow_run` these are the facts of the upstream run, whose event is `event`. `subject` is the pull request or
+    issue it is about, or a branch that a bot pushed to: where agents could set each other off.
     """
 
     event: str
@@ -43,6 +44,7 @@ class Trigger:
     repository: str = ""
     source: str | None = None
     is_upstream: bool = False
+    subject: str = ""
     texts: tuple[Text, ...] = field(default=(), repr=False)
 
     @property
@@ -58,10 +60,13 @@ def read_trigger(env: Mapping[str, str]) -> Trigger:
         _read(env.get("GITHUB_EVENT_PATH", "")),
         names=(env.get("GITHUB_ACTOR", ""), env.get("GITHUB_TRIGGERING_ACTOR", "")),
         repository=env.get("GITHUB_REPOSITORY", ""),
+        ref=env.get("GITHUB_REF", ""),
     )
 
 
-def trigger_of(event: str, payload: Mapping[str, Any], *, names: tuple[str, ...], repository: str) -> Trigger:
+def trigger_of(
+    event: str, payload: Mapping[str, Any], *, names: tuple[str, ...], repository: str, ref: str = ""
+) -> Trigger:
     """The facts of an event. `names` are who caused it and who started this run of it again."""
     if event == "workflow_run":
         return _upstream(_mapping(payload, "workflow_run"), names, repository)
@@ -71,20 +76,44 @@ def trigger_of(event: str, payload: Mapping[str, Any], *, names: tuple[str, ...]
     if event in FROM_PULL_REQUESTS:
         head = _mapping(_mapping(payload, "pull_request"), "head")
         source = str(_mapping(head, "repo").get("full_name") or "")
-    return Trigger(event=event, people=_distinct(people), repository=repository, source=source, texts=_texts(payload))
+    people = list(_distinct(people))
+    is_bots_push = event == "push" and any(person.is_bot for person in people)
+    return Trigger(
+        event=event,
+        people=tuple(people),
+        repository=repository,
+        source=source,
+        subject=_subject(payload) or (ref if is_bots_push else ""),
+        texts=_texts(payload),
+    )
 
 
 def _upstream(run: Mapping[str, Any], names: tuple[str, ...], repository: str) -> Trigger:
     """Anybody's pull request can complete a run, so the actor of the run that follows it says nothing."""
     found = [_person(_mapping(run, key)) for key in ("actor", "triggering_actor")]
     people = [person for person in found if person is not None]
+    branch = f"refs/heads/{run.get('head_branch') or ''}" if any(person.is_bot for person in people) else ""
     return Trigger(
         event=str(run.get("event") or "workflow_run"),
         people=_distinct(people) or _distinct([Person(name=name, is_bot=_is_app(name)) for name in names]),
         repository=repository,
         source=str(_mapping(run, "head_repository").get("full_name") or ""),
         is_upstream=True,
+        subject=_subject({"workflow_run": run}) or branch,
     )
+
+
+def _subject(payload: Mapping[str, Any]) -> str:
+    """Comments on a pull request come as those of an issue, and the two share their numbers."""
+    for key in ("pull_request", "issue"):
+        if number := _mapping(payload, key).get("number"):
+            return f"#{number}"
+    for key in ("check_run", "check_suite", "workflow_run"):
+        related = _mapping(payload, key).get("pull_requests")
+        if isinstance(related, list) and related and isinstance(related[0], dict):
+            return f"#{related[0].get('number')}"
+    number = _mapping(payload, "discussion").get("number")
+    return f"discussion {number}" if number else ""
 
 
 def _texts(payload: Mapping[str, Any]) -> tuple[Text, ...]:

@@ -45,10 +45,11 @@ def refusal(inputs: ActionInputs, env: Mapping[str, str], sleep: Callable[[float
         verdict = judge_people(found, policy, verdict.authors)
     if trigger.event == "pull_request_target" and not isinstance(verdict, Untrusted):
         check_origin(inputs, Path(env.get("GITHUB_WORKSPACE") or "."), env.get("GITHUB_SHA", ""))
-    return _ending(verdict, inputs.on_untrusted) if isinstance(verdict, Untrusted) else None
+    return untrusted(verdict, inputs.on_untrusted) if isinstance(verdict, Untrusted) else None
 
 
-def _ending(verdict: Untrusted, on_untrusted: str) -> Ending:
+def untrusted(verdict: Untrusted, on_untrusted: str) -> Ending:
+    """The ending that the user wants for it."""
     if on_untrusted == "fail":
         return client_ending(ClientReason.NOT_AUTHORIZED, verdict.why)
     return Ending(conclusion=Conclusion.SKIPPED, message=verdict.why)
