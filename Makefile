@@ -79,6 +79,7 @@ check: setup ## style, types, imports, sizes, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 -p kelos.action -p kelos.runner
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m kelos.install.generate --check
 	$(BIN)/python tests/sizes.py

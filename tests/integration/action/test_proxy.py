@@ -203,5 +203,15 @@ def test_a_proxy_keeps_its_password():
     assert ("host", 1080, "me", "p@ss") == (proxy.host, proxy.port, proxy.user, proxy.password)
     assert "p@ss" not in f"{proxy} {replace(proxy, port=1)!r}"
     with pytest.raises(UserError, match="The variable HTTPS_PROXY is no address of a proxy") as refused:
-        proxy_for("https://x", {"HTTPS_PROXY": "https://me:p%40ss@host"})
+        proxy_for("https://x", {"HTTPS_PROXY": "gopher://me:p%40ss@host"})
     assert "p%40ss" not in str(refused.value)
+
+
+def test_a_proxy_behind_tls_is_refused_by_name():
+    """Some companies have them; the sentence says which setting it is and what to put there instead."""
+    sentence = r"The variable https_proxy names a proxy that is spoken to over TLS \(https://\).*: name its http:// or"
+    with pytest.raises(UserError, match=sentence) as refused:
+        proxy_for("https://x", {"https_proxy": "https://me:p%40ss@host"})
+    assert "p%40ss" not in str(refused.value)
+    with pytest.raises(UserError, match=r"^The kubeconfig's `proxy-url` names a proxy that is spoken to over TLS"):
+        parse_proxy("https://host", "The kubeconfig's `proxy-url`")

@@ -11,6 +11,7 @@ import pytest
 import kelos
 from fakes.git_server import git
 from kelos.runner.pack import FILES, FOLDERS, pack
+from pythons import pythons
 
 ROOT = Path(kelos.__file__).parent
 SOURCES = [ROOT / name for name in FILES] + [
@@ -30,13 +31,14 @@ NEWER_THAN_3_10 = {
 
 
 @pytest.fixture
-def packed(pod, tmp_path):
+def packed(pod, tmp_path, request):
     """A pod whose runner is the packed file, started without any of our paths."""
     pack(tmp_path / "runner.pyz")
-    pod.runner = (sys.executable, "-I", str(tmp_path / "runner.pyz"))
+    pod.runner = (getattr(request, "param", sys.executable), "-I", str(tmp_path / "runner.pyz"))
     return pod
 
 
+@pytest.mark.parametrize("packed", pythons(), indirect=True)
 def test_it_does_a_whole_task(host, packed):
     packed.give_token(host.password)
     packed.env["KELOS_BRANCH"] = "kelos/packed"

@@ -147,24 +147,10 @@ def test_the_wheel_for_yaml_is_pinned_to_the_version_we_test():
 def test_the_guides_name_what_the_code_knows():
     """An event or a way of signing in that is missing there is one that nobody can rely on."""
     trust, sign_in = ((ROOT / "docs" / name).read_text() for name in ("trust.md", "sign-in.md"))
-    gate = (
-        "required-permission",
-        "allowed-bots",
-        "on-untrusted",
-        "allow-pull-request-target",
-        "github-token",
-        "loop-limit",
-    )
+    gate = ("required-permission", "allowed-bots", "on-untrusted", "allow-pull-request-target", "github-token")
+    rest = ("loop-limit", "context", "context-file", f"{LIMIT_BYTES // 1024} KiB")
 
-    for word in (
-        *TRUSTED_EVENTS,
-        *WRITERS_EVENTS,
-        *gate,
-        "loop-limit",
-        "context",
-        "context-file",
-        f"{LIMIT_BYTES // 1024} KiB",
-    ):
+    for word in (*TRUSTED_EVENTS, *WRITERS_EVENTS, *gate, *rest):
         assert word in trust
     for word in ("server", "ca", "oidc-audience", *(version.rpartition("/")[2] for version in EXEC_VERSIONS), *PORTS):
         assert word.removesuffix("5h") in sign_in

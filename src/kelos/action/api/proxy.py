@@ -39,6 +39,11 @@ def parse_proxy(url: str, setting: str) -> Proxy:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
+    if host and parts.scheme == "https":
+        raise UserError(
+            f"{setting} names a proxy that is spoken to over TLS (https://), which the Action cannot do: name its "
+            "http:// or socks5:// port, for what goes through it to an https:// server is encrypted all the same"
+        )
     if not host or parts.scheme not in PORTS:
         raise UserError(f"{setting} is no address of a proxy: write it like http://host:3128 or socks5://host:1080")
     return Proxy(
