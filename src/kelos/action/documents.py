@@ -40,7 +40,7 @@ def place_in(folder: Path, given: str, what: str) -> Path:
     root = folder.resolve()
     path = (root / given).resolve()
     if root != path and root not in path.parents:
-        raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: put it into the repository")
+        raise UserError(f"The {what} '{excerpt(given)}' lies outside the workspace {root}: give a path inside of it")
     if any(part.lower() == ".git" for part in path.relative_to(root).parts):
         raise UserError(
             f"The {what} '{excerpt(given)}' leads into git's own folder, which holds the checkout's token: "

@@ -15,7 +15,7 @@ from kelos.action.given.pairs import (
     task_labels,
     variables,
 )
-from kelos.action.given.parsers import RETRIES_LIMIT, bots, choice, duration, flag, names, number, size
+from kelos.action.given.parsers import RETRIES_LIMIT, bots, choice, duration, flag, names, number, size, suffix
 from kelos.errors import UserError
 
 PREFIX = "KELOS_INPUT_"
@@ -164,6 +164,7 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "node-selector": node_selector,
     "labels": task_labels,
     "annotations": task_annotations,
+    "name-suffix": suffix,
     "retries": number(0, RETRIES_LIMIT),
     "loop-limit": number(0, 1000),
     "fail-on-no-changes": flag,

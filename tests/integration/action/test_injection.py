@@ -304,7 +304,7 @@ def test_no_line_of_a_log_is_obeyed(cluster: Cluster, lines, logs, phase):
     check(cluster.step({**BASIC, "logs": logs}, phase=phase, podName="p"))
 
 
-KNOWN = sorted({*OUTPUTS, "pushed", "response", "outputs"})
+KNOWN = sorted({*OUTPUTS, "pushed", "base-commit", "response", "outputs"})
 STATUS = st.fixed_dictionaries(
     {},
     optional={

@@ -1,6 +1,7 @@
 """A workflow step from `uses:` to step outputs: what a user of the Action sees."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from fakes.kubernetes import FakeKubernetes, Log
 from fakes.runner import Job, commands
 
+BASE64 = b64encode(b"apiVersion: v1\nkind: Config\n" * 99).decode()
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
 RESULTS = {
     "branch": "fix/1",
@@ -121,7 +123,9 @@ def test_live_lines_are_shown_while_the_task_runs(job: Job, kubernetes: FakeKube
         ({"credentials-secret": ""}, "Agent 'claude-code' has no credentials: name the Secret that holds its key"),
         ({"namespace": "prod"}, "Namespace 'prod' does not exist on http"),
         ({"kubeconfig": "apiVersion: v1\n  x: ]"}, "The kubeconfig does not parse at line 2"),
-        ({"kubeconfig": "/nowhere/config"}, "The kubeconfig '/nowhere/config' cannot be read: No such file"),
+        ({"kubeconfig": "/nowhere/config"}, "The kubeconfig '/nowhere/config' cannot be read (No such file"),
+        ({"kubeconfig": BASE64}, "The kubeconfig is no path and looks like base64: hand it on decoded"),
+        ({"kubeconfig": "a.b" * 99}, "a.ba.ba.b...' cannot be read (File name too long): give the path"),
         ({"kube-context": "other"}, "The kubeconfig has no context 'other': it has fake"),
         ({"prompt": "", "prompt-file": "missing.md"}, "The prompt-file 'missing.md' cannot be read (No such file"),
         ({"prompt": "", "prompt-file": "../kubeconfig.json"}, "lies outside the workspace"),
@@ -162,6 +166,7 @@ def test_a_wrong_call_ends_with_2_and_a_sentence(job: Job, kubernetes: FakeKuber
         result.log
     )
     assert {} == kubernetes.tasks
+    assert BASE64[:40] not in result.log, "the runner hides the whole of a secret only"
 
 
 def test_a_prompt_file_is_the_prompt(job: Job, kubernetes: FakeKubernetes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -19,6 +20,7 @@ from kelos.errors import UserError
 WHAT = "The kubeconfig"
 EXEC_GROUP = "client.authentication.k8s.io"
 EXEC_VERSIONS = (f"{EXEC_GROUP}/v1", f"{EXEC_GROUP}/v1beta1")
+BASE64 = re.compile(r"[A-Za-z0-9+/_=-]{200,}")  # longer than paths are
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -99,8 +101,13 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
+        if BASE64.fullmatch(str(path)):
+            # What is no path may be a secret, of which the runner hides the whole and not a part.
+            raise UserError(f"{WHAT} is no path and looks like base64: hand it on decoded") from None
         why = getattr(error, "strerror", None) or "it is not text"
-        raise UserError(f"{WHAT} '{path}' cannot be read: {why}") from error
+        raise UserError(
+            f"{WHAT} '{excerpt(str(path))}' cannot be read ({why}): give the path of a file, or the content itself"
+        ) from error
 
 
 def _list(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -67,3 +67,14 @@ def number(least: int, most: int) -> Callable[[str, str], int]:
         return int(word)
 
     return parse
+
+
+def suffix(text: str, name: str) -> str:
+    """What a derived name may end with."""
+    word = text.strip()
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", word, re.ASCII):
+        raise UserError(
+            f"The input `{name}` is '{excerpt(word)}': use at most 40 lower case letters, digits and '-', "
+            "beginning and ending with a letter or digit"
+        )
+    return word

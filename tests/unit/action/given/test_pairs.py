@@ -113,6 +113,7 @@ def test_labels_and_annotations():
         ({"cleanup": "always", "wait": "false"}, "The input `cleanup` is for a step that waits"),
         ({"transcript-path": "t", "logs": "none"}, "`logs: none` reads no log"),
         ({"transcript-path": "t", "wait": "false"}, "`wait: false` reads no log"),
+        ({"name-suffix": "Foo Bar"}, "The input `name-suffix` is 'Foo Bar': use at most 40 lower case letters"),
         ({"name": "a", "name-suffix": "b"}, "The inputs `name` and `name-suffix` are both set"),
     ],
 )
