@@ -12,6 +12,7 @@ from kelos.action.api.credentials import Credentials
 from kelos.action.api.kubeconfig import find_target
 from kelos.action.cancel import Handle, end_task
 from kelos.api.kinds import TASK
+from kelos.errors import Conflict
 from realcluster.control_plane import ControlPlane
 from realcluster.submitters import submitter
 
@@ -192,3 +193,41 @@ def test_a_cancel_is_for_one_task_and_not_for_its_name(real_cluster: ControlPlan
     asked = api.get(TASK, real_namespace, "t")["metadata"]["annotations"]
 
     assert (True, {}, True, ["kelos.dev/cancel-requested"]) == (other, untouched, own, list(asked))
+
+
+def test_a_deletion_is_for_one_task_and_not_for_its_name(
+    real_cluster: ControlPlane, real_namespace: str, tmp_path: Path
+):
+    """The same for `on-cancel: delete` and `cleanup`."""
+    target = find_target(str(real_cluster.kubeconfig), "", {}, tmp_path)
+    api = Api(target, Credentials(target))
+    spec = {"prompt": "x", "type": "demo", "credentials": {"type": "none"}}
+    made = api.create(
+        TASK, real_namespace, {"apiVersion": TASK.api_version, "kind": "Task", "metadata": {"name": "t"}, "spec": spec}
+    )
+
+    with pytest.raises(Conflict):
+        api.delete(TASK, real_namespace, "t", uid="11111111-2222-3333-4444-555555555555")
+    there = api.list(TASK, real_namespace, {})["items"]
+    api.delete(TASK, real_namespace, "t", uid=made["metadata"]["uid"])
+
+    assert (1, 0) == (len(there), len(api.list(TASK, real_namespace, {})["items"]))
+
+
+def test_every_wish_for_the_pod_is_a_field_of_the_task(job: Job, real_cluster: ControlPlane, real_namespace: str):
+    """The server is asked to refuse what its schema does not know."""
+    wishes = {
+        "env": "LEVEL=3",
+        "secret-env": "NPM_TOKEN=registry/token",
+        "resources": "cpu=2, limits.memory=4Gi",
+        "node-selector": "kubernetes.io/arch=arm64",
+        "labels": "team=blue",
+        "annotations": "example.com/why=because, of this",
+        "retries": "2",
+    }
+    (job.folder / "kubeconfig.json").write_text(real_cluster.kubeconfig.read_text())
+
+    result = job.use(with_={**BASIC, **wishes, "namespace": real_namespace, "dry-run": "true"})
+
+    assert (0, "skipped") == (result.code, result.outputs["conclusion"]), result.log
+    assert '"secretKeyRef"' in result.log

@@ -9,6 +9,7 @@ from time import monotonic
 
 from kelos.action import cancel, submit
 from kelos.action.api.client import Api
+from kelos.action.chain.parting import part_late, part_unseen
 from kelos.action.conclusion import (
     Conclusion,
     Ending,
@@ -33,7 +34,6 @@ from kelos.action.news.events import Broken, Created, Event, LogLine, LogsOver, 
 from kelos.action.news.threads import Threads
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import ClientReason, warning_of
-from kelos.errors import KelosError
 
 SETTLE_SECONDS = 15.0
 DRAIN_SECONDS = 10.0
@@ -233,20 +233,11 @@ class Followed:
             return
         ending = submit.refused(event.error, namespace=self._namespace, server=server)
         if event.is_unsure:
-            ending = replace(ending, message=f"{ending.message}. {self._end_unseen()}")
+            then = part_unseen(self.hold, keeps=self._inputs.on_cancel == "detach")
+            ending = replace(ending, message=f"{ending.message}. {then}")
         else:
             self.hold.let_go()
         self._end(ending)
-
-    def _end_unseen(self) -> str:
-        """End a Task that may be there all the same; whatever is left then is for the reaper."""
-        name = self.hold.handle.name
-        if self._inputs.on_cancel == "detach":
-            self.hold.let_go()
-            return f"Task '{name}' may have been created, and goes on then, as `on-cancel: detach` asks"
-        if self.hold.end("nobody knows in the workflow whether it was created"):
-            return f"Task '{name}' may have been created, and is cancelled then"
-        return f"Task '{name}' may have been created and may run: `kelos cancel {name}` ends it"
 
     def _conclude(self) -> Ending | None:
         ending = conclude(self.task, demands=self._demands)
@@ -273,12 +264,5 @@ class Followed:
         self.threads.stop()
         is_theirs = late is ClientReason.WAIT_TIMEOUT
         keeps = self._inputs.on_timeout == "detach" if is_theirs else self._inputs.on_cancel == "detach"
-        if not keeps:
-            then = "was cancelled" if self.hold.end("the workflow step stopped waiting") else "could not be cancelled"
-        else:
-            then = "goes on in the cluster"
-            try:
-                self.hold.detach()
-            except KelosError as error:
-                then = f"may be cancelled when its lease lapses, because: {error}"
+        then = part_late(self.hold, keeps=keeps)
         return too_late(late, self.hold.handle.name, news=self.news, then=then)
