@@ -113,7 +113,7 @@ def _encode(content: str | bytes) -> str:
 
 
 def _read(answer: httpx.Response) -> Token:
-    found = json_object(answer.content)
+    found = json_object(answer)
     text, expires = found.get("token"), found.get("expires_at")
     try:
         expires_at = datetime.fromisoformat(str(expires).replace("Z", "+00:00"))
@@ -125,7 +125,7 @@ def _read(answer: httpx.Response) -> Token:
 
 
 def _refusal(answer: httpx.Response, key: AppKey, grant: Grant, now: datetime) -> Exception:
-    status, why = answer.status_code, said(answer.content)
+    status, why = answer.status_code, said(answer)
     if (retry_at := limited_until(answer, now)) is not None:
         return RateLimited(f"GitHub has had too many requests of App {key.app_id}{why}", retry_at=retry_at)
     if status == httpx.codes.UNAUTHORIZED:

@@ -24,8 +24,8 @@ class Missing(UserError):
     """What was asked for is not there, or not for this account: GitHub does not tell the two apart."""
 
 
-class Headed(Protocol):
-    """An answer, as far as limits go."""
+class Answer(Protocol):
+    """An answer that was read to its end."""
 
     @property
     def status_code(self) -> int: ...
@@ -37,11 +37,11 @@ class Headed(Protocol):
     def content(self) -> bytes: ...
 
 
-def limited_until(answer: Headed, now: datetime) -> datetime | None:
+def limited_until(answer: Answer, now: datetime) -> datetime | None:
     """When GitHub wants to be asked again; None when the answer is not about limits."""
     headers = answer.headers
     is_spent = headers.get("x-ratelimit-remaining") == "0"
-    is_told = is_spent or "retry-after" in headers or "secondary rate limit" in said(answer.content).lower()
+    is_told = is_spent or "retry-after" in headers or "secondary rate limit" in said(answer).lower()
     if answer.status_code != httpx.codes.TOO_MANY_REQUESTS and not (
         answer.status_code == httpx.codes.FORBIDDEN and is_told
     ):
@@ -96,25 +96,25 @@ def resource_of(path: str) -> str:
     return found[-1] if found else "other"
 
 
-def said(content: bytes) -> str:
+def said(answer: Answer) -> str:
     """What GitHub says about it, in brackets, short and on one line."""
-    message = json_object(content).get("message")
+    message = json_object(answer).get("message")
     if not isinstance(message, str) or not message.strip():
         return ""
     return f" ({''.join(c if c.isprintable() else ' ' for c in message)[:200].strip().rstrip('.')})"
 
 
-def json_object(content: bytes) -> dict[str, Any]:
+def json_object(answer: Answer) -> dict[str, Any]:
     try:
-        found = json.loads(content)
+        found = json.loads(answer.content)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def refusal(status: int, content: bytes, *, what: str, who: str, retry_at: datetime | None) -> Exception:
+def refusal(answer: Answer, *, what: str, who: str, retry_at: datetime | None) -> Exception:
     """The error of an answer that is no success. `what` was asked by `who`; with `retry_at` it is about limits."""
-    why = said(content)
+    status, why = answer.status_code, said(answer)
     if retry_at is not None:
         moment = retry_at.strftime("%H:%M:%S UTC")
         text = f"GitHub has had too many requests of {who}{why}; they go on at {moment}"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from kelos.clients.github.answers import Headed, limited_until, reset_of
+from kelos.clients.github.answers import Answer, limited_until, reset_of
 from kelos.errors import RateLimited
 
 AT_ONCE = 8
@@ -41,7 +41,7 @@ class Budget:
         if self._remaining <= self._limit * RESERVE_SHARE:
             raise _limited(who, self._resets_at + self._spread())
 
-    def learn(self, answer: Headed) -> datetime | None:
+    def learn(self, answer: Answer) -> datetime | None:
         """Take note of an answer; gives the moment to come back when it was about limits."""
         headers = answer.headers
         if headers.get("x-ratelimit-resource", "core") == "core":

@@ -186,7 +186,7 @@ def _address(account: Account, target: str, params: Params | None) -> str:
 
 def _refused(reply: Reply, method: str, url: str, account: Account, retry_at: datetime | None) -> Exception:
     what = f"{method} {urlsplit(url).path}"
-    return refusal(reply.status_code, reply.content, what=what, who=str(account), retry_at=retry_at)
+    return refusal(reply, what=what, who=str(account), retry_at=retry_at)
 
 
 def _decoded(content: bytes, url: str) -> Any:

@@ -1,0 +1,106 @@
+"""Items as a listing shows them, cut down to what filters and sightings need: a repository has many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from sys import intern
+from typing import Any
+
+from kelos.api.work_item import Sighting
+from kelos.errors import RemoteError
+
+SETTLED_AFTER = timedelta(seconds=60)
+"""GitHub's parts learn of a change one after the other: what is so young is looked at once more."""
+UNSETTLED = "~"
+
+
+class Kind(str, Enum):
+    """Which of GitHub's two listings: that of issues shows pull requests as well, but not their commits."""
+
+    ISSUES = "issues"
+    PULLS = "pulls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One issue or pull request. Times are as GitHub writes them: they sort as text."""
+
+    number: int
+    created_at: str
+    updated_at: str
+    is_open: bool = True
+    is_pull: bool = False
+    is_draft: bool = False
+    author: str = ""
+    labels: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+
+
+def read_record(item: dict[str, Any], kind: Kind) -> Record:
+    """An element of a listing, or one item by itself. Raises RemoteError when it is neither."""
+    number = item.get("number")
+    if not isinstance(number, int):
+        raise RemoteError("GitHub listed something without a number; see whether a proxy changes its answers")
+    return Record(
+        number=number,
+        created_at=str(item.get("created_at") or ""),
+        updated_at=str(item.get("updated_at") or ""),
+        is_open=item.get("state") == "open",
+        is_pull=kind is Kind.PULLS or item.get("pull_request") is not None,
+        is_draft=bool(item.get("draft")),
+        author=intern(login_of(item)),
+        labels=tuple(intern(name) for name in _label_names(item)),
+        assignees=tuple(intern(str(one.get("login") or "")) for one in item.get("assignees") or () if one),
+    )
+
+
+def login_of(item: dict[str, Any]) -> str:
+    """Who wrote it; empty when the account is gone."""
+    user = item.get("user")
+    return str(user.get("login") or "") if isinstance(user, dict) else ""
+
+
+def _label_names(item: dict[str, Any]) -> Iterable[str]:
+    for label in item.get("labels") or ():
+        name = label.get("name") if isinstance(label, dict) else label
+        if name:
+            yield str(name)
+
+
+def in_order(records: Iterable[Record], kind: Kind) -> tuple[Record, ...]:
+    """Issues: the newest first. Pull requests: what changed last first."""
+
+    def rank(record: Record) -> tuple[str, int]:
+        return (record.created_at if kind is Kind.ISSUES else record.updated_at, record.number)
+
+    return tuple(sorted(records, key=rank, reverse=True))
+
+
+def sighting_of(record: Record, at: datetime) -> Sighting:
+    """As it is at a moment of GitHub's clock: young changes get another revision when they have settled."""
+    is_young = (changed := moment(record.updated_at)) is not None and at - changed < SETTLED_AFTER
+    revision = f"{record.updated_at}{UNSETTLED if is_young else ''}"
+    return Sighting(key=str(record.number), revision=revision, labels=record.labels)
+
+
+def moment(text: Any) -> datetime | None:
+    """A time as GitHub writes it."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+
+
+def written(at: datetime) -> str:
+    """A time as GitHub takes it."""
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def floor(at: datetime, step: timedelta) -> datetime:
+    """The last multiple of the step, counted from the epoch."""
+    seconds = step.total_seconds()
+    return datetime.fromtimestamp(at.timestamp() // seconds * seconds, timezone.utc)
