@@ -9,8 +9,14 @@ import httpx
 
 from fakes.github_server.served import direct
 from fakes.github_server.server import TOKEN, GitHubServer
+from kelos.api.github_sources import GitHubIssues, GitHubPullRequests
+from kelos.api.work_item import WorkItem
 from kelos.clients.account import Account
 from kelos.clients.github.client import GitHub
+from kelos.sources.github.issues import Issues
+from kelos.sources.github.items.where import Where
+from kelos.sources.github.mirror import Mirrors
+from kelos.sources.github.pull_requests import PullRequests
 
 
 @dataclass
@@ -39,6 +45,20 @@ class Bench:
             meter=self.counts,
         )
 
+        self.mirrors = Mirrors(self.github, monotonic=lambda: self.server.now.timestamp(), chance=lambda: 0.5)
+
+    def issues(self, token: str = TOKEN, **spec: Any) -> Issues:
+        """A source as a TaskSpawner with that spec has it, asked every minute."""
+        where, wanted = self._where(), GitHubIssues.model_validate(spec)
+        return Issues(self.github, self.mirrors, self.account(token), where, wanted, poll_seconds=60)
+
+    def pulls(self, token: str = TOKEN, **spec: Any) -> PullRequests:
+        where, wanted = self._where(), GitHubPullRequests.model_validate(spec)
+        return PullRequests(self.github, self.mirrors, self.account(token), where, wanted, poll_seconds=60)
+
+    def _where(self) -> Where:
+        return Where(api_url=self.server.base, repository=self.server.shop.name)
+
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.server.wait(seconds)
@@ -49,3 +69,14 @@ class Bench:
 
         named = {"key": token or "anonymous", "api_url": self.server.base, "secret": "git" if token else ""}
         return Account(token=give, **{**named, **known})
+
+
+async def seen(source: Issues | PullRequests) -> list[int]:
+    """The numbers of what a look finds, in its order."""
+    return [int(sighting.key) for sighting in (await source.look()).sightings]
+
+
+async def found(source: Issues | PullRequests) -> dict[int, WorkItem]:
+    """What qualifies of what a look finds."""
+    items = [await source.read(sighting) for sighting in (await source.look()).sightings]
+    return {int(item.key): item for item in items if item is not None}

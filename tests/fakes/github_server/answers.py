@@ -76,7 +76,7 @@ def etag(answer: Answer, token: str) -> str:
 class Budget:
     """The primary limit of one account: so many answers an hour; 304 costs nothing."""
 
-    limit: int
+    limit: int = 5000
     used: int = 0
     resets_at: float = 0.0
 

@@ -62,6 +62,7 @@ class GitHubServer(World):
         self.limit = 5000
         self.writes_a_minute = 0
         self.calls: list[Call] = []
+        self.after: Callable[[Call], None] | None = None  # what somebody does right after a request was answered
         self.statuses: list[int] = []
         self._faults: list[tuple[str, Answer]] = []
         self._budgets: dict[str, Budget] = {}
@@ -87,6 +88,8 @@ class GitHubServer(World):
         self.calls.append(call)
         answer = self._fault(call) or self._serve(call, headers)
         self.statuses.append(answer.status)
+        if self.after is not None:
+            self.after(call)
         return answer
 
     def _read(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Call:
@@ -125,7 +128,8 @@ class GitHubServer(World):
             return Answer(given.status, given.body, given.headers)
         if call.token and not call.who:
             return self._dressed(Refused(401, "Bad credentials").answer, {})
-        budget = self._budgets.setdefault(call.who, Budget(self.limit if call.who else 60))
+        budget = self._budgets.setdefault(call.who, Budget())
+        budget.limit = self.limit if call.who else 60
         budget.turn(self.now.timestamp())
         try:
             answer = self._route(call) if budget.used < budget.limit else self._spent(call)
