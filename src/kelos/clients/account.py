@@ -58,7 +58,7 @@ class Account:
         return not self.secret
 
     def __str__(self) -> str:
-        return f"Secret '{self.secret}'" if self.secret else "nobody (no Secret is named)"
+        return f"Secret '{self.secret}'" if self.secret else "a reader without a token"
 
 
 @dataclass(slots=True, kw_only=True)

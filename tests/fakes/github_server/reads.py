@@ -21,7 +21,7 @@ def issues(world: World, call: Call, found: Repository) -> Answer:
     wanted = [name.lower() for name in query.get("labels", "").split(",") if name]
     chosen = [
         thing
-        for thing in _in_state(found.things.listed(world.step - world.lag), query.get("state"))
+        for thing in _in_state(found.things.listed(world.step, world.lag), query.get("state"))
         if set(wanted) <= {name.lower() for name in thing["labels"]}
         and query.get("creator", thing["author"]).lower() == thing["author"].lower()
         and thing["updated_at"] >= query.get("since", "")
@@ -31,7 +31,7 @@ def issues(world: World, call: Call, found: Repository) -> Answer:
 
 
 def pulls(world: World, call: Call, found: Repository) -> Answer:
-    things = _in_state(found.things.listed(world.step - world.lag), call.query.get("state"))
+    things = _in_state(found.things.listed(world.step, world.lag), call.query.get("state"))
     chosen = _sorted([thing for thing in things if thing["is_pull"]], call)
     return paged(call, [shapes.pull(thing, found.name, call.base, is_whole=False) for thing in chosen])
 
@@ -46,7 +46,7 @@ def pull(world: World, call: Call, found: Repository, number: str) -> Answer:
 
 def comments(world: World, call: Call, found: Repository, number: str) -> Answer:
     _thing(found, number)
-    said = [s for s in found.comments.listed(world.step - world.lag) if s["number"] == int(number)]
+    said = [s for s in found.comments.listed(world.step, world.lag) if s["number"] == int(number)]
     said = [s for s in said if s["updated_at"] >= call.query.get("since", "")]
     return paged(call, [shapes.comment(s, found.name, call.base) for s in said])
 
@@ -60,13 +60,13 @@ def comment(world: World, call: Call, found: Repository, identity: str) -> Answe
 
 def reviews(world: World, call: Call, found: Repository, number: str) -> Answer:
     _pull(found, number)
-    said = [s for s in found.reviews.listed(world.step - world.lag) if s["number"] == int(number)]
+    said = [s for s in found.reviews.listed(world.step, world.lag) if s["number"] == int(number)]
     return paged(call, [shapes.review(s, found.name, call.base) for s in said])
 
 
 def review_comments(world: World, call: Call, found: Repository, number: str) -> Answer:
     _pull(found, number)
-    said = [s for s in found.review_comments.listed(world.step - world.lag) if s["number"] == int(number)]
+    said = [s for s in found.review_comments.listed(world.step, world.lag) if s["number"] == int(number)]
     return paged(call, [shapes.review_comment(s, found.name, call.base) for s in said])
 
 
@@ -90,7 +90,7 @@ def membership(world: World, call: Call, org: str, slug: str, login: str) -> Ans
 
 
 def check_runs(world: World, call: Call, found: Repository, sha: str) -> Answer:
-    runs = [run for run in found.check_runs.listed(world.step - world.lag) if run["head_sha"] == sha]
+    runs = [run for run in found.check_runs.listed(world.step, world.lag) if run["head_sha"] == sha]
     runs = [run for run in runs if call.query.get("check_name", run["name"]) == run["name"]]
     return paged(call, [shapes.check_run(run, found.name, call.base) for run in runs], wrapped_in="check_runs")
 
@@ -103,7 +103,7 @@ def check_run(world: World, call: Call, found: Repository, identity: str) -> Ans
 
 
 def statuses(world: World, call: Call, found: Repository, sha: str) -> Answer:
-    said = [one for one in found.statuses.listed(world.step - world.lag) if one["sha"] == sha]
+    said = [one for one in found.statuses.listed(world.step, world.lag) if one["sha"] == sha]
     return paged(call, [shapes.status(one, call.base, found.name) for one in reversed(said)])
 
 

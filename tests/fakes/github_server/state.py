@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 class Shelf:
-    """Things by number. A list shows each as it was `lag` requests ago; a look at one thing shows it as it is."""
+    """Things by number. A list shows each as it was some requests ago; a look at one thing shows it as it is."""
 
     def __init__(self) -> None:
         self._versions: dict[int, list[tuple[int, Json | None]]] = {}
@@ -26,9 +26,11 @@ class Shelf:
         versions = self._versions.get(key)
         return versions[-1][1] if versions else None
 
-    def listed(self, step: int) -> Iterator[Json]:
-        for versions in self._versions.values():
-            seen = next((thing for at, thing in reversed(versions) if at <= step), None)
+    def listed(self, step: int, lag: int = 0) -> Iterator[Json]:
+        """Odd numbers lag behind fully, even ones half as far: what changed later may show up sooner."""
+        for key, versions in self._versions.items():
+            until = step - (lag if key % 2 else lag // 2)
+            seen = next((thing for at, thing in reversed(versions) if at <= until), None)
             if seen is not None:
                 yield seen
 
@@ -50,7 +52,7 @@ class Repository:
 
 
 class World:
-    """Repositories, people and a clock. `lag` is how many requests later lists show what was done."""
+    """Repositories, people and a clock. `lag` is how many requests later, at most, lists show what was done."""
 
     def __init__(self, repository: str = "acme/shop") -> None:
         self.now = START

@@ -113,8 +113,12 @@ async def test_what_is_kept_has_a_bound():
     ("answer", "kind", "words"),
     [
         (Answer(401, {"message": "Bad credentials"}), UserError, "does not know Secret 'git' (Bad credentials): store"),
-        (Answer(403, {"message": "Resource not accessible\nby you"}), UserError, "forbids GET /repos/acme/shop/issues"),
-        (Answer(404, {"message": "Not Found"}), Missing, "shows no GET /repos/acme/shop/issues to Secret 'git'"),
+        (
+            Answer(403, {"message": "Resource not accessible\nby you"}),
+            UserError,
+            "let Secret 'git' read /repos/acme/shop/issues (Resource",
+        ),
+        (Answer(404, {"message": "Not Found"}), Missing, "shows Secret 'git' nothing at /repos/acme/shop/issues (Not"),
         (Answer(410, {"message": "Issues are disabled"}), Missing, "(Issues are disabled)"),
         (Answer(422, {"message": "Validation Failed"}), UserError, "it answered 422 (Validation Failed)"),
         (Answer(500, {}), RemoteError, "GitHub answered 500 to GET /repos/acme/shop/issues"),

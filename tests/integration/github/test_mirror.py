@@ -176,6 +176,23 @@ async def test_a_change_that_a_list_shows_late_is_seen():
     assert {("bug",)} == {sighting.labels for sighting in listing.sightings}
 
 
+async def test_an_older_state_that_is_shown_late_undoes_nothing():
+    """Each of GitHub's servers knows as much as it knows."""
+    bench = Bench()
+    (number,) = fill(bench.server, 1)
+    source = bench.issues()
+    await source.look()
+    bench.server.wait(INTERVAL)
+    bench.server.edit(number, labels=("docs",))
+    bench.server.step += 10
+    bench.server.edit(number, labels=("bug",))
+    await source.look()
+    bench.server.wait(INTERVAL)
+    bench.server.lag = 9
+
+    assert ("bug",) == (await source.look()).sightings[0].labels
+
+
 async def test_an_item_that_slipped_while_the_list_was_read_is_found_soon():
     """Closing an item moves the others up: one may jump to a page that was read already."""
     bench = Bench()

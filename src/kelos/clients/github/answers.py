@@ -112,19 +112,25 @@ def json_object(answer: Answer) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def refusal(answer: Answer, *, what: str, who: str, retry_at: datetime | None) -> Exception:
-    """The error of an answer that is no success. `what` was asked by `who`; with `retry_at` it is about limits."""
+def refusal(answer: Answer, *, method: str, path: str, who: str, retry_at: datetime | None) -> Exception:
+    """The error of an answer that is no success; with `retry_at` it is about limits."""
     status, why = answer.status_code, said(answer)
     if retry_at is not None:
-        moment = retry_at.strftime("%H:%M:%S UTC")
-        text = f"GitHub has had too many requests of {who}{why}; they go on at {moment}"
-        return RateLimited(text, retry_at=retry_at)
+        return limited(f"{who}{why}", retry_at)
     if status == httpx.codes.UNAUTHORIZED:
         return UserError(f"GitHub does not know {who}{why}: store a token that is valid")
     if status == httpx.codes.FORBIDDEN:
-        return UserError(f"GitHub forbids {what} to {who}{why}: give the token or App that permission")
+        deed = "read" if method == "GET" else "write to"
+        return UserError(f"GitHub does not let {who} {deed} {path}{why}: give the token or App that permission")
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE, 451):
-        return Missing(f"GitHub shows no {what} to {who}{why}: check the repository and what the token or App may see")
+        return Missing(
+            f"GitHub shows {who} nothing at {path}{why}: check the repository, and what the token or App may see"
+        )
     if 400 <= status < 500 and status not in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT):
-        return UserError(f"GitHub does not take {what} of {who}: it answered {status}{why}")
-    return RemoteError(f"GitHub answered {status} to {what}{why}")
+        return UserError(f"GitHub does not take {method} {path} of {who}: it answered {status}{why}")
+    return RemoteError(f"GitHub answered {status} to {method} {path}{why}")
+
+
+def limited(who: str, until: datetime) -> RateLimited:
+    moment = until.strftime("%H:%M:%S UTC")
+    return RateLimited(f"GitHub has had too many requests of {who}; they go on at {moment}", retry_at=until)

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from kelos.clients.github.answers import Answer, limited_until, reset_of
-from kelos.errors import RateLimited
+from kelos.clients.github.answers import Answer, limited, limited_until, reset_of
 
 AT_ONCE = 8
 """Requests of one account at the same time: GitHub punishes crowds."""
@@ -35,11 +34,11 @@ class Budget:
         """Raises RateLimited while nothing should be asked."""
         now = self._now()
         if self._blocked_until is not None and now < self._blocked_until:
-            raise _limited(who, self._blocked_until)
+            raise limited(who, self._blocked_until)
         if self._resets_at is None or now >= self._resets_at or is_write:
             return
         if self._remaining <= self._limit * RESERVE_SHARE:
-            raise _limited(who, self._resets_at + self._spread())
+            raise limited(who, self._resets_at + self._spread())
 
     def learn(self, answer: Answer) -> datetime | None:
         """Take note of an answer; gives the moment to come back when it was about limits."""
@@ -64,8 +63,3 @@ class Budget:
 
     def _spread(self) -> timedelta:
         return timedelta(seconds=self._chance() * SPREAD_SECONDS)
-
-
-def _limited(who: str, until: datetime) -> RateLimited:
-    moment = until.strftime("%H:%M:%S UTC")
-    return RateLimited(f"GitHub has had too many requests of {who}; they go on at {moment}", retry_at=until)

@@ -185,8 +185,8 @@ def _address(account: Account, target: str, params: Params | None) -> str:
 
 
 def _refused(reply: Reply, method: str, url: str, account: Account, retry_at: datetime | None) -> Exception:
-    what = f"{method} {urlsplit(url).path}"
-    return refusal(reply, what=what, who=str(account), retry_at=retry_at)
+    path = url.partition("?")[0].removeprefix(account.api_url)
+    return refusal(reply, method=method, path=path, who=str(account), retry_at=retry_at)
 
 
 def _decoded(content: bytes, url: str) -> Any:
