@@ -14,7 +14,7 @@ from kelos.sources.github.items.filters import is_wanted_issue
 from kelos.sources.github.items.records import Kind, login_of, read_record
 from kelos.sources.github.items.where import Where
 from kelos.sources.github.mirror import Mirrors
-from kelos.sources.github.sightings import AGE_SHARE, Sightings
+from kelos.sources.github.sightings import look
 from kelos.sources.protocol import Listing
 
 
@@ -33,15 +33,16 @@ class Issues:
     ) -> None:
         self._spec = spec
         self._where = where
-        self._sightings = Sightings(
-            mirrors, account, where.repository, Kind.ISSUES, spec, max_age_seconds=poll_seconds * AGE_SHARE
-        )
+        self._mirrors = mirrors
+        self._account = account
+        self._poll_seconds = poll_seconds
         self._details = Details(github, account, where.repository)
         self._access = Access(github, account, where.repository, spec.comments)
 
     async def look(self) -> Listing:
         self._access.forget()
-        return await self._sightings.look()
+        repository, wait = self._where.repository, self._poll_seconds
+        return await look(self._mirrors, self._account, repository, Kind.ISSUES, self._spec, poll_seconds=wait)
 
     async def read(self, sighting: Sighting) -> WorkItem | None:
         as_of = sighting.revision

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from kelos.api.github_sources import PolledGitHub
 from kelos.clients.account import Account
 from kelos.clients.github.client import GitHub, Page
 from kelos.errors import UserError
 from kelos.sources.github.items.records import Kind, Record, floor, in_order, moment, read_record, written
+from kelos.sources.protocol import Listing
 
 OVERLAP = timedelta(minutes=5)
 """Lists learn late of some changes: so much of the past is asked for again."""
@@ -31,10 +33,12 @@ PAGE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What is there, in the source's order. `at` is the moment by GitHub's clock; the same `records` are the same."""
+    """What is there, in the source's order. `at` is the moment by GitHub's clock; `shown` is for those who look to
+    keep what they made of the records, until these change."""
 
     records: tuple[Record, ...]
     at: datetime
+    shown: dict[PolledGitHub, Listing] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,8 +95,9 @@ class Mirror:
                 self._cursor = await self._read_whole(account)
             at = await self._follow(account, self._cursor)
             self._checked_at = self._monotonic()
-            records = self._snapshot.records if self._snapshot else in_order(self._records.values(), self._kind)
-            self._snapshot = Snapshot(records=records, at=at)
+            if self._snapshot is None:
+                self._snapshot = Snapshot(records=in_order(self._records.values(), self._kind), at=at)
+            self._snapshot = replace(self._snapshot, at=at)
             return self._snapshot
 
     async def _read_whole(self, account: Account) -> datetime:

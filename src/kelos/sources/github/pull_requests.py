@@ -17,7 +17,7 @@ from kelos.sources.github.items.records import Kind, login_of, read_record
 from kelos.sources.github.items.reviews import Standing, is_reviewed, later, standing_of
 from kelos.sources.github.items.where import Where
 from kelos.sources.github.mirror import Mirrors
-from kelos.sources.github.sightings import AGE_SHARE, Sightings
+from kelos.sources.github.sightings import look
 from kelos.sources.protocol import Listing
 
 
@@ -37,15 +37,16 @@ class PullRequests:
         self._spec = spec
         self._where = where
         self._file_counts = file_filter(spec.file_patterns)
-        self._sightings = Sightings(
-            mirrors, account, where.repository, Kind.PULLS, spec, max_age_seconds=poll_seconds * AGE_SHARE
-        )
+        self._mirrors = mirrors
+        self._account = account
+        self._poll_seconds = poll_seconds
         self._details = Details(github, account, where.repository)
         self._access = Access(github, account, where.repository, spec.comments)
 
     async def look(self) -> Listing:
         self._access.forget()
-        return await self._sightings.look()
+        repository, wait = self._where.repository, self._poll_seconds
+        return await look(self._mirrors, self._account, repository, Kind.PULLS, self._spec, poll_seconds=wait)
 
     async def read(self, sighting: Sighting) -> WorkItem | None:
         """What is cheap to know comes first: reviews, then files, then what people said."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kelos.api.github_sources import PolledGitHub, State
 from kelos.clients.account import Account
 from kelos.sources.github.items.filters import chosen
-from kelos.sources.github.items.records import UNSETTLED, Kind, Record, sighting_of
-from kelos.sources.github.mirror import Mirror, Mirrors
+from kelos.sources.github.items.records import Kind, is_settled, sightings_of
+from kelos.sources.github.mirror import Mirrors
 from kelos.sources.protocol import Listing
 
 AGE_SHARE = 0.8
@@ -14,39 +14,16 @@ AGE_SHARE = 0.8
 WITHOUT_TOKEN = "GitHub is read without a token: public repositories only, 60 requests an hour; name a Secret"
 
 
-class Sightings:
-    """Looks for one TaskSpawner; as long as nothing changes it finds the very same listing."""
-
-    def __init__(
-        self,
-        mirrors: Mirrors,
-        account: Account,
-        repository: str,
-        kind: Kind,
-        spec: PolledGitHub,
-        *,
-        max_age_seconds: float,
-    ) -> None:
-        self._mirrors = mirrors
-        self._account = account
-        self._repository = repository
-        self._kind = kind
-        self._spec = spec
-        self._max_age_seconds = max_age_seconds
-        self._seen: tuple[Record, ...] | None = None
-        self._listing = Listing()
-        self._has_young = False
-
-    async def look(self) -> Listing:
-        snapshot = await self._mirror().look(self._account, max_age_seconds=self._max_age_seconds)
-        if snapshot.records is self._seen and not self._has_young:
-            return self._listing
-        found = tuple(sighting_of(record, snapshot.at) for record in chosen(self._spec, snapshot.records))
-        note = WITHOUT_TOKEN if self._account.is_anonymous else ""
-        self._seen, self._listing = snapshot.records, Listing(sightings=found, note=note)
-        self._has_young = any(sighting.revision.endswith(UNSETTLED) for sighting in found)
-        return self._listing
-
-    def _mirror(self) -> Mirror:
-        with_closed = self._spec.state is not State.OPEN
-        return self._mirrors.of(self._account, self._repository, self._kind, with_closed=with_closed)
+async def look(
+    mirrors: Mirrors, account: Account, repository: str, kind: Kind, spec: PolledGitHub, *, poll_seconds: float
+) -> Listing:
+    """As long as nothing changes this is the very same for all who want the same."""
+    mirror = mirrors.of(account, repository, kind, with_closed=spec.state is not State.OPEN)
+    snapshot = await mirror.look(account, max_age_seconds=poll_seconds * AGE_SHARE)
+    found = snapshot.shown.get(spec)
+    if found is None:
+        sightings = sightings_of(chosen(spec, snapshot.records), snapshot.at)
+        found = Listing(sightings=sightings, note=WITHOUT_TOKEN if account.is_anonymous else "")
+        if is_settled(sightings):
+            snapshot.shown[spec] = found
+    return found

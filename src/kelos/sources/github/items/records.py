@@ -79,11 +79,22 @@ def in_order(records: Iterable[Record], kind: Kind) -> tuple[Record, ...]:
     return tuple(sorted(records, key=rank, reverse=True))
 
 
-def sighting_of(record: Record, at: datetime) -> Sighting:
-    """As it is at a moment of GitHub's clock: young changes get another revision when they have settled."""
-    is_young = (changed := moment(record.updated_at)) is not None and at - changed < SETTLED_AFTER
-    revision = f"{record.updated_at}{UNSETTLED if is_young else ''}"
-    return Sighting(key=str(record.number), revision=revision, labels=record.labels)
+def sightings_of(records: Iterable[Record], at: datetime) -> tuple[Sighting, ...]:
+    """As they are at a moment of GitHub's clock: young changes get another revision when they have settled."""
+    young = written(at - SETTLED_AFTER)
+    return tuple(
+        Sighting(
+            key=str(record.number),
+            revision=f"{record.updated_at}{UNSETTLED}" if record.updated_at > young else record.updated_at,
+            labels=record.labels,
+        )
+        for record in records
+    )
+
+
+def is_settled(sightings: Iterable[Sighting]) -> bool:
+    """Whether time alone gives none of them another revision."""
+    return not any(sighting.revision.endswith(UNSETTLED) for sighting in sightings)
 
 
 def moment(text: Any) -> datetime | None:
