@@ -14,6 +14,7 @@ from fakes.github_server.server import GitHubServer
 from github_bench import Bench
 from kelos.clients.github import kept, wire
 from kelos.clients.github.answers import Missing
+from kelos.clients.github.budget import AT_ONCE
 from kelos.errors import RateLimited, RemoteError, UserError
 
 pytestmark = pytest.mark.anyio
@@ -23,6 +24,10 @@ ISSUES = "/repos/acme/shop/issues"
 
 async def numbers(bench, path=ISSUES, **params):
     return [item["number"] async for page in bench.github.pages(bench.account(), path, params) for item in page]
+
+
+async def numbers_of(bench, token):
+    return [item["number"] async for page in bench.github.pages(bench.account(token), ISSUES) for item in page]
 
 
 async def test_it_speaks_http():
@@ -177,6 +182,21 @@ async def test_only_the_account_s_host_sees_the_token():
     assert ["api.github.com"] == seen
 
 
+async def test_a_session_of_one_account_serves_no_other():
+    """A gate before an enterprise's GitHub may open one."""
+    cookies = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        cookies.append(request.headers.get("cookie"))
+        return httpx.Response(200, json=[], headers={"Set-Cookie": "session=mine; Path=/"})
+
+    bench = Bench(client=httpx.AsyncClient(transport=httpx.MockTransport(handle)))
+    await numbers(bench)
+    await numbers(bench)
+
+    assert [None, None] == cookies
+
+
 async def test_an_endless_answer_is_cut(monkeypatch):
     monkeypatch.setattr(wire, "LARGEST_BYTES", 1000)
     bench = Bench()
@@ -280,6 +300,39 @@ async def test_a_token_that_an_app_lost_is_replaced():
     object.__setattr__(account, "token", give)
 
     assert 1 == (await bench.github.get(account, f"{ISSUES}/1"))["number"]
+
+
+async def test_a_token_that_is_none_is_not_shown_again_and_again():
+    """GitHub locks out who guesses. A new token is tried at once: it is another account."""
+    bench = Bench()
+    bench.server.open_issue()
+    for _ in range(20):
+        with pytest.raises(UserError, match="GitHub does not know Secret 'git'"):
+            await numbers_of(bench, "ghp_dead")
+
+    assert 1 == len(bench.server.calls)
+    assert [1] == await numbers(bench)
+    bench.server.people["ghp_dead"] = "risen"
+    bench.server.wait(61)
+    assert [1] == await numbers_of(bench, "ghp_dead")
+
+
+async def test_github_is_not_asked_by_a_crowd():
+    """GitHub punishes those who ask too much at once."""
+    now = most = 0
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return httpx.Response(200, json={})
+
+    bench = Bench(client=httpx.AsyncClient(transport=httpx.MockTransport(handle)))
+    await asyncio.gather(*(bench.github.get(bench.account(), f"{ISSUES}/{number}") for number in range(100)))
+
+    assert AT_ONCE == most
 
 
 async def test_requests_are_counted_by_what_they_are_about():

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from kelos.clients.github.answers import Answer, limited, limited_until, reset_of
+from kelos.errors import UserError
 
 AT_ONCE = 8
 """Requests of one account at the same time: GitHub punishes crowds."""
@@ -16,6 +17,8 @@ RESERVE_SHARE = 0.05
 """So much of the primary limit is left to reports; reading stops before."""
 SPREAD_SECONDS = 10.0
 STRIKES = 6
+UNKNOWN = timedelta(minutes=1)
+"""A token that GitHub does not know is shown again only so often: GitHub locks out who guesses."""
 
 
 class Budget:
@@ -29,16 +32,23 @@ class Budget:
         self._strikes = 0
         self._limit = self._remaining = 0
         self._resets_at: datetime | None = None
+        self._unknown: tuple[datetime, str] | None = None
 
     def check(self, who: str, *, is_write: bool = False) -> None:
-        """Raises RateLimited while nothing should be asked."""
+        """Raises RateLimited while nothing should be asked, and UserError while the token is known to be none."""
         now = self._now()
+        if self._unknown is not None and now < self._unknown[0]:
+            raise UserError(self._unknown[1])
         if self._blocked_until is not None and now < self._blocked_until:
             raise limited(who, self._blocked_until)
         if self._resets_at is None or now >= self._resets_at or is_write:
             return
         if self._remaining <= self._limit * RESERVE_SHARE:
             raise limited(who, self._resets_at + self._spread())
+
+    def reject(self, why: str) -> None:
+        """GitHub does not know this account. Another token is another account."""
+        self._unknown = (self._now() + UNKNOWN, why)
 
     def learn(self, answer: Answer) -> datetime | None:
         """Take note of an answer; gives the moment to come back when it was about limits."""

@@ -167,6 +167,9 @@ class GitHub:
             reply = await self._wire.exchange(account, "GET", url, etag=etag)
         if (retry_at := budget.learn(reply)) is not None:
             raise _refused(reply, "GET", url, account, retry_at)
+        if reply.status_code == httpx.codes.UNAUTHORIZED:
+            budget.reject(str(unknown := _refused(reply, "GET", url, account, None)))
+            raise unknown
         return reply
 
     def _budget(self, account: Account) -> Budget:

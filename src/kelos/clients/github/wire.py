@@ -96,15 +96,18 @@ class Wire:
         return reply
 
     async def _ask(self, method: str, url: str, headers: dict[str, str], body: Any) -> Reply:
-        async with self._client.stream(
-            method, url, headers=headers, json=body, timeout=TIMEOUT, follow_redirects=False
-        ) as answer:
+        request = self._client.build_request(method, url, headers=headers, json=body, timeout=TIMEOUT)
+        request.headers.pop("Cookie", None)  # what an earlier answer left may have been for another account
+        answer = await self._client.send(request, stream=True, follow_redirects=False)
+        try:
             content = bytearray()
             async for piece in answer.aiter_bytes():
                 content += piece
                 if len(content) > LARGEST_BYTES:
                     raise RemoteError(f"GitHub's answer to {_named(url)} is larger than {LARGEST_BYTES} bytes")
             return Reply(status_code=answer.status_code, headers=answer.headers, content=bytes(content))
+        finally:
+            await answer.aclose()
 
 
 def _headers(token: str, etag: str) -> dict[str, str]:
