@@ -95,6 +95,29 @@ async def test_those_who_ask_at_once_ask_once():
     assert (1, {number}) == (len(bench.server.calls), {item["number"] for item in found})
 
 
+async def test_what_was_written_is_seen_by_whoever_asks_later():
+    """An answer that was under way before does not count."""
+    is_written, is_asked, may_answer = False, asyncio.Event(), asyncio.Event()
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal is_written
+        answer = [{"id": 1}] if is_written else []
+        if request.method == "GET" and not is_written:
+            is_asked.set()
+            await may_answer.wait()
+        is_written = is_written or request.method == "POST"
+        return httpx.Response(200, json=answer if request.method == "GET" else {})
+
+    bench = Bench(client=httpx.AsyncClient(transport=httpx.MockTransport(handle)))
+    before = asyncio.create_task(bench.github.page(bench.account(), ISSUES))
+    await is_asked.wait()
+    await bench.github.send(bench.account(), "POST", ISSUES, {})
+    after = await bench.github.page(bench.account(), ISSUES)
+    may_answer.set()
+
+    assert ([{"id": 1}], []) == (after.items, (await before).items)
+
+
 async def test_one_account_never_gets_what_another_one_read():
     bench = Bench()
     number = bench.server.open_issue()

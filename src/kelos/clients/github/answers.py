@@ -24,6 +24,10 @@ class Missing(UserError):
     """What was asked for is not there, or not for this account: GitHub does not tell the two apart."""
 
 
+class NotAllowed(UserError):
+    """The account may not do this."""
+
+
 class Answer(Protocol):
     """An answer that was read to its end."""
 
@@ -121,7 +125,7 @@ def refusal(answer: Answer, *, method: str, path: str, who: str, retry_at: datet
         return UserError(f"GitHub does not know {who}{why}: store a token that is valid")
     if status == httpx.codes.FORBIDDEN:
         deed = "read" if method == "GET" else "write to"
-        return UserError(f"GitHub does not let {who} {deed} {path}{why}: give the token or App that permission")
+        return NotAllowed(f"GitHub does not let {who} {deed} {path}{why}: give the token or App that permission")
     if status in (httpx.codes.NOT_FOUND, httpx.codes.GONE, 451):
         return Missing(
             f"GitHub shows {who} nothing at {path}{why}: check the repository, and what the token or App may see"

@@ -22,10 +22,14 @@ UNKNOWN = timedelta(minutes=1)
 
 
 class Budget:
-    """One account's. `chance` gives numbers from 0 to 1, so that those who waited do not come back together."""
+    """One account's. `chance` gives numbers from 0 to 1, so that those who waited do not come back together.
+
+    `writes` is another number before and after everything that is written.
+    """
 
     def __init__(self, *, now: Callable[[], datetime], chance: Callable[[], float]) -> None:
         self.slots = asyncio.Semaphore(AT_ONCE)
+        self.writes = 0
         self._now = now
         self._chance = chance
         self._blocked_until: datetime | None = None

@@ -61,7 +61,7 @@ class GitHub:
         self._sleep = sleep
         self._store = Store()
         self._budgets: OrderedDict[str, Budget] = OrderedDict()
-        self._asked: dict[tuple[str, str, str], asyncio.Task[Reply]] = {}
+        self._asked: dict[tuple[str, str, str, int], asyncio.Task[Reply]] = {}
 
     async def page(self, account: Account, target: str, params: Params | None = None, *, etag: str = "") -> Page:
         """One page of a list; with the ETag of an earlier answer only if it is another one. `target` is a path or
@@ -108,7 +108,11 @@ class GitHub:
         budget, url = self._budget(account), _address(account, path, None)
         budget.check(str(account), is_write=True)
         async with budget.slots:
-            reply = await self._wire.exchange(account, method, url, body=dict(body))
+            budget.writes += 1
+            try:
+                reply = await self._wire.exchange(account, method, url, body=dict(body))
+            finally:
+                budget.writes += 1
         retry_at = budget.learn(reply)
         if not 200 <= reply.status_code < 300:
             raise _refused(reply, method, url, account, retry_at)
@@ -131,15 +135,16 @@ class GitHub:
         return new
 
     async def _read(self, account: Account, url: str, etag: str) -> Reply:
-        """Those who ask the same at the same time get the same answer; who goes away does not end it for others."""
-        key = (account.key, url, etag)
+        """Those who ask the same at the same time get the same answer, unless something was written in between; who
+        goes away does not end it for others."""
+        key = (account.key, url, etag, self._budget(account).writes)
         task = self._asked.get(key)
         if task is None:
             task = self._asked[key] = asyncio.create_task(self._patiently(account, url, etag))
             task.add_done_callback(lambda done: self._answered(key, done))
         return await asyncio.shield(task)
 
-    def _answered(self, key: tuple[str, str, str], task: asyncio.Task[Reply]) -> None:
+    def _answered(self, key: tuple[str, str, str, int], task: asyncio.Task[Reply]) -> None:
         self._asked.pop(key, None)
         if not task.cancelled():
             task.exception()  # whoever still waits gets it; nobody has to
