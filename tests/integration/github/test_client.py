@@ -112,7 +112,8 @@ async def test_what_was_written_is_seen_by_whoever_asks_later():
     before = asyncio.create_task(bench.github.page(bench.account(), ISSUES))
     await is_asked.wait()
     await bench.github.send(bench.account(), "POST", ISSUES, {})
-    after = await bench.github.page(bench.account(), ISSUES)
+    async with asyncio.timeout(10):
+        after = await bench.github.page(bench.account(), ISSUES)
     may_answer.set()
 
     assert ([{"id": 1}], []) == (after.items, (await before).items)
