@@ -206,6 +206,17 @@ async def test_only_the_account_s_host_sees_the_token():
     assert ["api.github.com"] == seen
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"<html>", b"\xff\xfe", b"[1" + b"0" * 5000 + b"]", b""])
+@pytest.mark.parametrize("status", [200, 403])
+async def test_what_is_no_json_is_told(content, status):
+    """Deep, broken, or a page of a proxy."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=content))
+    bench = Bench(client=httpx.AsyncClient(transport=transport))
+
+    with pytest.raises(RemoteError if status == 200 else UserError):
+        await numbers(bench)
+
+
 async def test_a_session_of_one_account_serves_no_other():
     """A gate before an enterprise's GitHub may open one."""
     cookies = []

@@ -111,7 +111,7 @@ def said(answer: Answer) -> str:
 def json_object(answer: Answer) -> dict[str, Any]:
     try:
         found = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

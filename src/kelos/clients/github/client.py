@@ -200,7 +200,7 @@ def _refused(reply: Reply, method: str, url: str, account: Account, retry_at: da
 def _decoded(content: bytes, url: str) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unreadable(url) from None
 
 

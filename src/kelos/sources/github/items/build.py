@@ -23,7 +23,6 @@ def build_item(
     payload: dict[str, Any], record: Record, sighting: Sighting, where: Where, *, said: Discussion, trigger: Trigger
 ) -> WorkItem:
     """`payload` is an issue or a pull request, read by itself."""
-    head = payload.get("head") or {}
     url = str(payload.get("html_url") or "")
     variables: dict[str, Any] = {
         "ID": str(record.number),
@@ -34,7 +33,7 @@ def build_item(
         "Labels": ", ".join(record.labels),
         "Comments": said.comments,
         "Kind": "PR" if record.is_pull else "Issue",
-        "Branch": str(head.get("ref") or ""),
+        "Branch": str(_head(payload).get("ref") or ""),
         "ReviewState": said.review_state,
         "ReviewComments": said.review_comments,
         "Time": "",
@@ -63,4 +62,9 @@ def body_of(payload: dict[str, Any]) -> str:
 
 
 def head_sha(payload: dict[str, Any]) -> str:
-    return str((payload.get("head") or {}).get("sha") or "")
+    return str(_head(payload).get("sha") or "")
+
+
+def _head(payload: dict[str, Any]) -> dict[str, Any]:
+    found = payload.get("head")
+    return found if isinstance(found, dict) else {}

@@ -53,7 +53,7 @@ def read_record(item: dict[str, Any], kind: Kind) -> Record:
         is_draft=bool(item.get("draft")),
         author=intern(login_of(item)),
         labels=tuple(intern(name) for name in _label_names(item)),
-        assignees=tuple(intern(str(one.get("login") or "")) for one in item.get("assignees") or () if one),
+        assignees=tuple(intern(str(one.get("login") or "")) for one in objects(item.get("assignees"))),
     )
 
 
@@ -64,10 +64,16 @@ def login_of(item: dict[str, Any]) -> str:
 
 
 def _label_names(item: dict[str, Any]) -> Iterable[str]:
-    for label in item.get("labels") or ():
+    found = item.get("labels")
+    for label in found if isinstance(found, list) else ():
         name = label.get("name") if isinstance(label, dict) else label
-        if name:
-            yield str(name)
+        if isinstance(name, str) and name:
+            yield name
+
+
+def objects(found: Any) -> list[dict[str, Any]]:
+    """Those of a list that are objects; nothing when it is no list."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def in_order(records: Iterable[Record], kind: Kind) -> tuple[Record, ...]:

@@ -13,7 +13,7 @@ def role_of(answer: dict[str, Any]) -> str:
     """The finer word when GitHub has one that we know: roles that an organisation invented count as what they are
     based on."""
     role = answer.get("role_name")
-    return str(role if role in _RANKS else answer.get("permission") or "")
+    return str(role if isinstance(role, str) and role in _RANKS else answer.get("permission") or "")
 
 
 def is_enough(role: str, minimum: Permission) -> bool:
