@@ -13,7 +13,7 @@ from kelos.sources.github import mirror
 
 pytestmark = pytest.mark.anyio
 
-STORMS = 60
+STORMS = 25
 
 
 class Storm:
