@@ -1,0 +1,96 @@
+"""Issues of one project of a Jira: found by a search, read one by one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kelos.api.work_item import Sighting, WorkItem
+from kelos.clients.jira import Jira
+from kelos.clients.jira_login import Site
+from kelos.sources.jira.documents import BUDGET_BYTES, joined, plain, size
+from kelos.sources.jira.jql import compose
+from kelos.sources.protocol import Listing
+
+SIGHTING_FIELDS = ("updated", "labels")
+FIELDS = ("summary", "status", "labels", "issuetype", "updated", "description")
+
+_NUMBER = re.compile(r"[^-]*-([0-9]{1,18})")
+
+
+class JiraIssues:
+    """The source `when.jira`. It looks at `MOST` issues, and says so when there are more."""
+
+    MOST = 20_000
+
+    def __init__(self, jira: Jira, site: Site, *, project: str, jql: str = "") -> None:
+        self._jira = jira
+        self._site = site
+        self._jql = compose(project, jql)
+
+    async def look(self) -> Listing:
+        """Every issue that the search finds now, in Jira's order."""
+        found = await self._jira.search(self._site, self._jql, SIGHTING_FIELDS, most=self.MOST)
+        note = "" if found.is_complete else f"Jira finds more than {self.MOST} issues; narrow jira.jql to see the rest"
+        sightings = tuple(
+            Sighting(key=issue["key"], revision=_text(issue["fields"], "updated"), labels=_labels(issue["fields"]))
+            for issue in found.issues
+        )
+        return Listing(sightings=sightings, is_complete=found.is_complete, note=note)
+
+    async def read(self, sighting: Sighting) -> WorkItem | None:
+        """The issue with its newest comments; None when it is gone or goes by another key now."""
+        issue = await self._jira.find_issue(self._site, sighting.key, FIELDS)
+        if issue is None or issue["key"] != sighting.key:
+            return None
+        comments = await self._comments(sighting.key)
+        fields = issue["fields"]
+        return WorkItem(
+            key=sighting.key,
+            revision=_text(fields, "updated"),
+            labels=_labels(fields),
+            variables=variables(sighting.key, fields, comments, self._site.base_url),
+        )
+
+    async def _comments(self, key: str) -> str:
+        """As many pages as the budget has room for."""
+        bodies: list[str] = []
+        seen, held = 0, 0
+        while True:
+            comments = await self._jira.comments(self._site, key, seen)
+            bodies += [body for one in comments.page if (body := plain(one.get("body")))]
+            seen += len(comments.page)
+            held = sum(map(size, bodies))
+            if not comments.page or seen >= comments.total or held > BUDGET_BYTES:
+                return joined(bodies)
+
+
+def variables(key: str, fields: dict[str, Any], comments: str, base_url: str) -> dict[str, Any]:
+    """What templates may name; all of them, whatever the issue has."""
+    number = _NUMBER.fullmatch(key)
+    kind = fields.get("issuetype")
+    return {
+        "ID": key,
+        "Number": int(number[1]) if number else 0,
+        "Title": _text(fields, "summary"),
+        "Body": plain(fields.get("description")),
+        "URL": f"{base_url}/browse/{key}",
+        "Labels": ", ".join(_labels(fields)),
+        "Comments": comments,
+        "Kind": (_text(kind, "name") if isinstance(kind, dict) else "") or "Issue",
+        "Branch": "",
+        "ReviewState": "",
+        "ReviewComments": "",
+        "Time": "",
+        "Schedule": "",
+    }
+
+
+def _labels(fields: dict[str, Any]) -> tuple[str, ...]:
+    found = fields.get("labels")
+    return tuple(label for label in found if isinstance(label, str)) if isinstance(found, list) else ()
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    found = fields.get(name)
+    return found if isinstance(found, str) else ""
