@@ -15,8 +15,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 LEVELS = ("debug", "info", "warning", "error")
-INDISCREET = ("celpy",)
-"""Libraries that print whole objects at level debug: prompts, and addresses with passwords in them."""
+INDISCREET = ("celpy", "httpx", "httpcore")
+"""Libraries that print whole objects or every address they ask: prompts, and passwords and keys in addresses."""
 
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s@\"']+(?=@)"), "***"),

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import structlog
 
@@ -166,3 +167,14 @@ def test_a_library_that_prints_whole_objects_is_kept_short(lines: io.StringIO) -
     logging.getLogger("kelos.cluster").debug("Watching")
 
     assert ["Watching"] == [json.loads(line)["event"] for line in lines.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_the_addresses_that_are_asked_are_not_logged(lines: io.StringIO, level: str) -> None:
+    """httpx logs each at level info: with text of items in it, keys in queries, and a line for every poll."""
+    configure_logs(level=level, stream=lines)
+    with httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200))) as client:
+        client.get("https://example.com/?key=s3cr3t")
+    logging.getLogger("httpcore.http11").debug("send_request_headers.started")
+
+    assert "" == lines.getvalue()
