@@ -51,7 +51,8 @@ class AppKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a token is for: a repository, by its name without owner, of the GitHub whose API is at `api_url`."""
+    """What a token is for: a repository, by its name without owner, of the GitHub whose API is at `api_url`. Without a
+    name it is all that the installation may see."""
 
     api_url: str
     repository: str
@@ -74,10 +75,9 @@ async def exchange(client: httpx.AsyncClient, key: AppKey, grant: Grant, now: Ca
         "Accept": "application/vnd.github+json",
         "User-Agent": "kelos",
     }
+    wanted = {"repositories": [grant.repository]} if grant.repository else {}
     try:
-        answer = await client.post(
-            url, headers=headers, json={"repositories": [grant.repository]}, timeout=TIMEOUT_SECONDS
-        )
+        answer = await client.post(url, headers=headers, json=wanted, timeout=TIMEOUT_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise RemoteError(f"GitHub cannot be reached at {grant.api_url} ({type(error).__name__})") from None
     if answer.status_code == httpx.codes.CREATED:

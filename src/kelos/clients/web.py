@@ -6,6 +6,7 @@ Headers beyond the harmless ones go to the site they were meant for, and to no o
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -70,7 +71,7 @@ async def _exchange(client: httpx.AsyncClient, request: Request, bounds: Bounds)
     async with client.stream(
         request.method,
         request.url,
-        headers=request.headers,
+        headers=[(name.encode(), text.encode()) for name, text in request.headers.items()],
         content=request.body,
         timeout=bounds.seconds,
         follow_redirects=False,
@@ -130,10 +131,8 @@ def site(url: str) -> str:
 
 def words(content: bytes, *keys: str) -> str:
     """What a site says about a refusal: the texts under these keys of its JSON, on one line and short."""
-    from json import loads
-
     try:
-        found = loads(content)
+        found = json.loads(content)
     except (ValueError, RecursionError):
         return ""
     if not isinstance(found, dict):
