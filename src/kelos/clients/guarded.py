@@ -51,9 +51,10 @@ class _Transport(httpx.AsyncHTTPTransport):
     """httpx's own, over connections of ours."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
-        super().__init__()
+        trust = httpx.create_ssl_context()
+        super().__init__(verify=trust)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=trust,
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=5.0,
