@@ -68,14 +68,15 @@ async def ask(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> An
 
 
 async def _exchange(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> Answer:
-    async with client.stream(
-        request.method,
-        request.url,
-        headers=[(name.encode(), text.encode()) for name, text in request.headers.items()],
-        content=request.body,
-        timeout=bounds.seconds,
-        follow_redirects=False,
-    ) as response:
+    """One request, which carries no cookie that an earlier answer left: it may have been for somebody else."""
+    headers = [(name.encode(), text.encode()) for name, text in request.headers.items()]
+    built = client.build_request(
+        request.method, request.url, headers=headers, content=request.body, timeout=bounds.seconds
+    )
+    if not any(name.lower() == "cookie" for name in request.headers):
+        built.headers.pop("Cookie", None)
+    response = await client.send(built, stream=True, follow_redirects=False)
+    try:
         content = bytearray()
         if response.status_code not in _REDIRECTS:
             async for part in response.aiter_bytes():
@@ -83,6 +84,8 @@ async def _exchange(client: httpx.AsyncClient, request: Request, bounds: Bounds)
                 if len(content) > bounds.size_bytes:
                     raise RemoteError(f"{site(request.url)} answers with more than {bounds.size_bytes} bytes")
         return Answer(status=response.status_code, headers=response.headers, content=bytes(content))
+    finally:
+        await response.aclose()
 
 
 def redirected(request: Request, answer: Answer, *, may_leave: bool) -> Request | None:

@@ -236,6 +236,17 @@ async def test_a_redirect_to_another_site_takes_no_secret_along():
             assert not {"x-key", "authorization"} & set(asked.headers)
 
 
+async def test_what_a_site_wants_remembered_is_forgotten():
+    """A session that it opened for one TaskSpawner must not be another one's."""
+    async with bench() as (b, web):
+        web.pages["/login"] = Page(302, headers={"Set-Cookie": "session=of-the-first; Path=/", "Location": "/x"})
+        await b.fetch(source(url=web.url + "/login"))
+        await b.fetch(source(url=web.url + "/x"), source("own", url=web.url + "/x", headers={"Cookie": "mine=1"}))
+
+        sent = [asked.headers.get("cookie", "") for asked in web.asked]
+        assert (["", ""], {"", "mine=1"}) == (sent[:2], set(sent[2:]))
+
+
 @pytest.mark.parametrize(("status", "method"), [(302, "GET"), (303, "GET"), (308, "POST")])
 async def test_a_post_becomes_a_get_where_the_answer_is_elsewhere(status, method):
     async with bench() as (b, web):
