@@ -16,6 +16,7 @@ LABEL_NAME = "kelos.dev/name"  # Job builder → people: always "kelos"
 LABEL_COMPONENT = "kelos.dev/component"  # Job builder → people: "task"
 LABEL_MANAGED_BY = "kelos.dev/managed-by"  # Job builder → people, lock → controller: "kelos-controller"
 LABEL_SPAWNER = "kelos.dev/taskspawner"  # spawner → controller: name of the TaskSpawner that made the Task
+LABEL_SPAWNER_UID = "kelos.dev/taskspawner-uid"  # spawner → people: whose ledger a ConfigMap belongs to
 LABEL_CREDENTIAL = "kelos.dev/spawner-credential"  # spawner → people: the entry of its pool that the Task uses
 LABEL_REPOSITORY = "kelos.dev/repository-hash"  # Action → Action: hash of owner/repo, to find a run's earlier Tasks
 LABEL_RUN_ID = "kelos.dev/run-id"  # Action → Action, people: the workflow run
