@@ -60,6 +60,7 @@ ANNOTATION_CHECK_PHASE = "kelos.dev/github-check-report-phase"  # reporter → i
 FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
 FINALIZER_RECORD = "kelos.dev/record"  # controller → itself: the Task alone knows what lost pods used; until its record
 FINALIZER_SPAWNED = "kelos.dev/spawned"  # Task builder → spawner: removed once the ledger says that the Task was made
+FINALIZER_SPAWNER = "kelos.dev/taskspawner-finalizer"  # the reference's, on a TaskSpawner; stripped when found
 FINALIZER_REPORT = "kelos.dev/report"  # Task builder → reporter: removed once the last report is delivered or given up
 FINALIZER_TASK = "kelos.dev/finalizer"  # the reference's; stripped when found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from kelos.api import names
 from kelos.api.codec import parse_task, parse_workspace
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import LEASE, POD, TASK, Manifest
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
@@ -15,7 +16,6 @@ from kelos.controllers.task_caches import TaskCaches, age_of, place_of
 from kelos.errors import UserError
 from kelos.tasks.evidence.facts import read_pod
 from kelos.tasks.held.locks import LABELS, wanted_locks
-from kelos.tasks.status import timestamp
 from kelos.tasks.view import Lock, TaskView
 
 

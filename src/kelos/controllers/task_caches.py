@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from kelos.api import names
-from kelos.api.kinds import AGENT_CONFIG, JOB, LEASE, POD, TASK, WORKSPACE, Kind, Manifest
+from kelos.api.kinds import AGENT_CONFIG, JOB, LEASE, POD, TASK, TASK_SPAWNER, WORKSPACE, Kind, Manifest
 from kelos.api.reasons import Reason
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.store import Slim
 from kelos.cluster.watch import Cache
 from kelos.controllers.reading import is_finished
+from kelos.spawning.spawned import spawner_name
 from kelos.tasks.held.locks import ANNOTATIONS, LABELS
 from kelos.tasks.status import WORKSPACE_FREE, has_condition
 from kelos.tasks.view import Scope
@@ -29,9 +30,18 @@ class TaskCaches:
     workspaces: Cache
     agent_configs: Cache
     leases: Cache
+    spawners: Cache
 
     def __iter__(self) -> Iterator[Cache]:
-        yield from (self.tasks, self.jobs, self.pods, self.workspaces, self.agent_configs, self.leases)
+        yield from (
+            self.tasks,
+            self.jobs,
+            self.pods,
+            self.workspaces,
+            self.agent_configs,
+            self.leases,
+            self.spawners,
+        )
 
 
 def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Cache] = Cache) -> TaskCaches:
@@ -51,12 +61,14 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
             held=_held,
             workspace=_workspace,
             agent_config=_agent_configs,
+            spawner=_spawner,
         ),
         jobs=cache(JOB, labels=names.LABEL_TASK, slim=slim_job),
         pods=cache(POD, labels=names.LABEL_TASK_UID, slim=slim_pod, task_uid=_task_uid, task=_task_key, lock=_locks),
         workspaces=cache(WORKSPACE),
         agent_configs=cache(AGENT_CONFIG),
         leases=cache(LEASE, labels=f"{names.LABEL_MANAGED_BY}={names.MANAGER}", holder=_holder),
+        spawners=cache(TASK_SPAWNER, workspace=_workspace_of_template),
     )
 
 
@@ -107,6 +119,7 @@ def subscribe(caches: TaskCaches, wake: Callable[[Key], None]) -> None:
     listen(caches.workspaces, lambda _, found: tasks_by("workspace", "/".join(key_of(found))))
     listen(caches.agent_configs, lambda _, found: tasks_by("agent-config", "/".join(key_of(found))))
     listen(caches.leases, lease_changed)
+    listen(caches.spawners, lambda old, found: waiting_for_admission(caches, old, found))
 
 
 def next_in_line(caches: TaskCaches, place: str) -> list[Key]:
@@ -117,6 +130,20 @@ def next_in_line(caches: TaskCaches, place: str) -> list[Key]:
         if group not in first or age_of(task) < age_of(first[group]):
             first[group] = task
     return [key_of(task) for task in first.values()]
+
+
+def waiting_for_admission(caches: TaskCaches, old: Manifest | None, spawner: Manifest) -> Iterable[Key]:
+    """Tasks that the spawner may hold, when it was changed or is gone."""
+    if old is not None and old["metadata"].get("generation") == spawner["metadata"].get("generation"):
+        return []
+    return [key_of(task) for task in _held_by_spawner(caches, "/".join(key_of(spawner)))]
+
+
+def _held_by_spawner(caches: TaskCaches, spawner: str) -> Iterator[Manifest]:
+    for task in caches.tasks.by("spawner", spawner):
+        is_waiting = not is_finished(task) and not (task.get("status") or {}).get("jobName")
+        if is_waiting and (task["metadata"].get("annotations") or {}).get(names.ANNOTATION_ADMISSION):
+            yield task
 
 
 def place_of(scope: Scope, namespace: str, name: str) -> str:
@@ -142,6 +169,8 @@ def _concerned_by_task(caches: TaskCaches, old: Manifest | None, task: Manifest)
     has_started = bool(before.get("jobName")) != bool(status.get("jobName"))
     if has_ended or has_started or len(before.get("dependencies") or ()) != len(status.get("dependencies") or ()):
         yield from ((namespace, dependency) for dependency in spec.get("dependsOn") or ())
+    if has_ended and (spawner := spawner_name(task)):
+        yield from (key_of(other) for other in _held_by_spawner(caches, f"{namespace}/{spawner}"))
     if has_ended or has_started or before.get("reason") != status.get("reason"):
         for place in _wanted_places(task):
             yield from next_in_line(caches, place)
@@ -211,6 +240,16 @@ def _locks(pod: Manifest) -> Iterable[str]:
 def _holder(lease: Manifest) -> Iterable[str]:
     holder = (lease.get("spec") or {}).get("holderIdentity")
     return [f"{namespace_of(lease)}/{holder}"] if holder else []
+
+
+def _spawner(task: Manifest) -> Iterable[str]:
+    name = spawner_name(task)
+    return [f"{namespace_of(task)}/{name}"] if name else []
+
+
+def _workspace_of_template(spawner: Manifest) -> Iterable[str]:
+    name = workspace_name({"spec": (spawner.get("spec") or {}).get("taskTemplate") or {}})
+    return [f"{namespace_of(spawner)}/{name}"] if name else []
 
 
 def _workspace(task: Manifest) -> Iterable[str]:

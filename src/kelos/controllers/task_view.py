@@ -12,6 +12,7 @@ from kelos.api.kinds import TASK, Manifest
 from kelos.api.reasons import Reason
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
+from kelos.controllers.admission import read_admission
 from kelos.controllers.client_leases import ClientLeases
 from kelos.controllers.pod_view import PodReader, in_order
 from kelos.controllers.reading import is_finished, phase_of
@@ -120,6 +121,7 @@ class Observer:
             dependencies={n: self._dependency(namespace, n) for n in task.spec.depends_on},
             graph=self._graph(task),
             dependents=self._dependents(task) if task.is_finished else (),
+            admission=read_admission(caches, manifest) if not task.is_finished else None,
             held=tuple(caches.leases.by("holder", f"{namespace}/{uid}")),
             client_silence_seconds=self.leases.silence(task),
         )

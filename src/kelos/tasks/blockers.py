@@ -14,6 +14,8 @@ from kelos.tasks.held.locks import others_in, wanted_locks
 from kelos.tasks.needs import is_app, needed_secrets
 from kelos.tasks.view import Scope, TaskView
 
+MOST_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
@@ -73,6 +75,23 @@ def dependency_unfinished(view: TaskView) -> Blocker | None:
     if not unfinished:
         return None
     return Blocker(reason=Reason.DEPENDENCY_UNFINISHED, message=f"Waiting for {_tasks(unfinished)} to succeed")
+
+
+def spawner_does_not_admit(view: TaskView) -> Blocker | None:
+    """Limits of its TaskSpawner; and a Task that came too late for its trigger never starts: it is about to go."""
+    admission = view.admission
+    if admission is None:
+        return None
+    spawner = f"TaskSpawner '{admission.spawner}'"
+    if names.FINALIZER_SPAWNED in view.task.meta.finalizers:
+        text = f"Waiting until {spawner} has noted what this Task was made for"
+    elif admission.is_suspended:
+        text = f"{spawner} is suspended; set its spec.suspend to false"
+    elif admission.limit is not None and len(admission.ahead) >= admission.limit:
+        text = f"{spawner} allows {admission.limit} at a time, now {_tasks(admission.ahead[:MOST_NAMED])}"
+    else:
+        return None
+    return Blocker(reason=Reason.CONCURRENCY_LIMIT, message=text)
 
 
 def workspace_is_missing(view: TaskView) -> Blocker | None:
@@ -175,6 +194,7 @@ BEFORE_LOCKS: tuple[Check, ...] = (
     dependency_failed,
     dependency_missing,
     dependency_unfinished,
+    spawner_does_not_admit,
     workspace_is_missing,
     agent_config_is_missing,
     secret_is_missing,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import JOB, LEASE, TASK, Manifest
 from kelos.api.names import FINALIZER_RECORD, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
@@ -17,7 +18,7 @@ from kelos.tasks.accounts.release import drop_from_task, release_pods
 from kelos.tasks.dependencies import to_keep
 from kelos.tasks.evidence.attempts import Attempt, attempts_over, record, recorded, total_usage
 from kelos.tasks.evidence.diagnosis import AGENT_ERRORS
-from kelos.tasks.status import in_phase, set_status, timestamp
+from kelos.tasks.status import in_phase, set_status
 from kelos.tasks.view import TaskView
 
 DEPENDENTS_LOOK_AGAIN_SECONDS = 30.0

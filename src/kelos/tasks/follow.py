@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import JOB, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import EventType, Patch, Plan, Step
@@ -13,7 +14,7 @@ from kelos.tasks.evidence.attempts import Attempt, attempts_over, has_used, reco
 from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.finish import end, tell, with_attempts
 from kelos.tasks.held.token import with_renewal
-from kelos.tasks.status import STOP_REQUESTED, in_phase, set_status, timestamp, with_condition
+from kelos.tasks.status import STOP_REQUESTED, in_phase, set_status, with_condition
 from kelos.tasks.stop import (
     JOB_VERDICT_SECONDS,
     QUIET_START_SECONDS,

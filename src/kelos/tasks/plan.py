@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from kelos.api.conditions import MESSAGE_LIMIT, timestamp
 from kelos.api.kinds import TASK, Manifest
 from kelos.api.names import FINALIZER_RECORD, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
@@ -13,7 +14,6 @@ from kelos.tasks.accounts.release import release_pods
 from kelos.tasks.finish import after_end, release
 from kelos.tasks.follow import follow
 from kelos.tasks.start import start_or_hold
-from kelos.tasks.status import MESSAGE_LIMIT, timestamp
 from kelos.tasks.stop import lease_period_seconds
 from kelos.tasks.view import TaskView
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 
+from kelos.api.conditions import MESSAGE_LIMIT, merge_patch, set_condition
 from kelos.api.kinds import TASK, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.plan import SetStatus, Step
@@ -16,30 +17,11 @@ STOP_REQUESTED = "StopRequested"
 WORKSPACE_FREE = "WorkspaceFree"
 """Set for Tasks of a persistent Workspace: whether another one is at work in it."""
 
-MESSAGE_LIMIT = 2000
-
-
-def timestamp(moment: datetime) -> str:
-    """The API's form: UTC, whole seconds."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
 
 def with_condition(status: Manifest, view: TaskView, type: str, value: str, reason: str, message: str) -> Manifest:
     """`status` with one condition set. `lastTransitionTime` moves only when the value flips."""
-    conditions = list(status.get("conditions") or ())
-    old = next((c for c in conditions if c["type"] == type), None)
-    is_same = old is not None and old.get("status") == value
-    since = old["lastTransitionTime"] if old is not None and is_same else timestamp(view.now)
-    new = {
-        "type": type,
-        "status": value,
-        "reason": reason,
-        "message": message[:MESSAGE_LIMIT],
-        "lastTransitionTime": since,
-        "observedGeneration": view.task.meta.generation,
-    }
-    kept = [new if c["type"] == type else c for c in conditions]
-    return {**status, "conditions": kept if old is not None else [*kept, new]}
+    generation = view.task.meta.generation
+    return set_condition(status, type, value, reason, message, now=view.now, generation=generation)
 
 
 def true_condition(status: Manifest, type: str) -> Manifest | None:
@@ -90,15 +72,3 @@ def set_status(view: TaskView, status: Manifest) -> tuple[Step, ...]:
             kind=TASK, namespace=meta.namespace, name=meta.name, resource_version=meta.resource_version, body=body
         ),
     )
-
-
-def merge_patch(old: Manifest, new: Manifest) -> Manifest:
-    """The JSON merge patch that turns `old` into `new`."""
-    patch: Manifest = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        if key not in old:
-            patch[key] = value
-        elif old[key] != value:
-            both_objects = isinstance(old[key], dict) and isinstance(value, dict)
-            patch[key] = merge_patch(old[key], value) if both_objects else value
-    return patch

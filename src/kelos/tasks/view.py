@@ -67,6 +67,16 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The TaskSpawner of a Task that needs its leave to start. `ahead` are unfinished Tasks of it that come first."""
+
+    spawner: str
+    is_suspended: bool = False
+    limit: int | None = None
+    ahead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The PersistentVolumeClaim of a persistent Workspace."""
 
@@ -82,6 +92,7 @@ class TaskView:
     `client_silence_seconds` is how long the client lease has not moved, as this controller saw it.
     `pods` may be of more than one Job. `strays` have the Task's label, and no Job of it made them.
     `locks` are those the Task needs, in the order they are taken; `held` the Leases of ours, needed by now or not.
+    `admission` is None for a Task that needs no leave, also because its TaskSpawner is gone.
     `claim` and `token` were looked for only when the Task needs them.
     `complaints` are warnings of Kubernetes about a pod that does not start, or is not even made; newest first.
     `problems` says which objects the Task refers to could not be read, in sentences.
@@ -102,6 +113,7 @@ class TaskView:
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: tuple[str, ...] = ()
     locks: tuple[Lock, ...] = ()
+    admission: Admission | None = None
     claim: Claim | None = None
     token: Token | None = None
     held: tuple[Manifest, ...] = ()

@@ -59,9 +59,7 @@ def encode_claim(claim: Claim) -> str:
 
 def decode_claim(line: str) -> Claim:
     key, name, trigger, at, attempt, revision = _fields(line, ("", "", "", "", 0, ""))
-    return Claim(
-        key=key, name=name, trigger=Trigger(key=trigger, at=_parse(at)), attempt=attempt, revision=revision
-    )
+    return Claim(key=key, name=name, trigger=Trigger(key=trigger, at=_parse(at)), attempt=attempt, revision=revision)
 
 
 def encode_entry(entry: Entry) -> str:

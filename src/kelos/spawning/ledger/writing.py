@@ -37,10 +37,10 @@ class Changes:
         return bool(self.claims or self.released or self.entries or self.watermark)
 
 
-def first_head(owner: Owner, entries: Iterable[Entry] = (), *, created: int = 0) -> Create:
+def first_head(owner: Owner, entries: Iterable[Entry] = (), *, created: int = 0, watermark: str = "") -> Create:
     """A ledger for a TaskSpawner that has none: it begins with the Tasks that there are."""
     lines = {entry.key: encode_entry(entry) for entry in entries}
-    data = _data(Head(version="", created=max(created, len(lines)), entries=lines))
+    data = _data(Head(version="", created=max(created, len(lines)), watermark=watermark, entries=lines))
     return Create(kind=CONFIG_MAP, manifest=new_object(owner, owner.head_name, data))
 
 
@@ -52,7 +52,7 @@ def record(
     What the head no longer lists is deleted a write later, so that a crash leaves nothing behind. Only when there are
     too many items, those that `may_forget` allows are forgotten, oldest first.
     """
-    head = _changed(ledger.head, changes)
+    head = _changed(ledger, changes)
     made: tuple[Step, ...] = ()
     if sum(map(len, head.entries.values())) > HEAD_BYTES:
         head, made = _sealed(ledger, head, may_forget)
@@ -63,25 +63,24 @@ def record(
     return (*gone, *made, write)
 
 
-def _changed(head: Head, changes: Changes) -> Head:
-    claims, entries = dict(head.claims), dict(head.entries)
-    created = head.created
+def _changed(ledger: Ledger, changes: Changes) -> Head:
+    head = ledger.head
+    claims, entries, created = dict(head.claims), dict(head.entries), head.created
     for key in changes.released:
         created -= claims.pop(key, None) is not None
     for claim in changes.claims:
         created += claim.key not in claims
         claims[claim.key] = claim
     for entry in changes.entries:
-        claims.pop(entry.key, None)
+        was_claimed = claims.pop(entry.key, None) is not None
+        created += not was_claimed and not ledger.is_handled(entry.key)
         entries.pop(entry.key, None)
         entries[entry.key] = encode_entry(entry)
     watermark = max(head.watermark, changes.watermark)
     return replace(head, claims=claims, entries=entries, created=created, watermark=watermark, dropped=())
 
 
-def _sealed(
-    ledger: Ledger, head: Head, may_forget: Callable[[str], bool]
-) -> tuple[Head, tuple[Step, ...]]:
+def _sealed(ledger: Ledger, head: Head, may_forget: Callable[[str], bool]) -> tuple[Head, tuple[Step, ...]]:
     """The entries of the head become a segment, together with smaller ones before it, as long as it is not too large.
 
     Like a counter that carries: each entry is written again only a few times, however many there are.
@@ -97,9 +96,7 @@ def _sealed(
     return _with_segments(ledger.owner, head, tuple(kept), [lines])
 
 
-def _rewritten(
-    ledger: Ledger, head: Head, may_forget: Callable[[str], bool]
-) -> tuple[Head, tuple[Step, ...]]:
+def _rewritten(ledger: Ledger, head: Head, may_forget: Callable[[str], bool]) -> tuple[Head, tuple[Step, ...]]:
     """Everything anew, without what newer entries made worthless."""
     lines = dict(replace(ledger, head=head).lines())
     if len(lines) > MOST_ITEMS:

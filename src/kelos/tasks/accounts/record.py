@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kelos.api import names
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import TASK_RECORD, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.outputs.results import results_of
@@ -20,7 +21,6 @@ from kelos.pods.origin import Origin, decode, origin_of
 from kelos.tasks.accounts.release import release_pods
 from kelos.tasks.evidence.attempts import Attempt, attempts_of, entry_of, has_used, total_usage
 from kelos.tasks.evidence.facts import PodFacts
-from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
 
 PULL_REQUESTS_LIMIT = 20

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import Manifest
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.quantity import quantity_of
@@ -17,7 +18,6 @@ from kelos.outputs.outcome import join
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault, fault_of
 from kelos.tasks.evidence.ending import why_ended
 from kelos.tasks.evidence.facts import PodFacts
-from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from kelos.api import names
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import SECRET, Manifest
 from kelos.api.reasons import Reason
 from kelos.api.repository import parse_repository
@@ -19,7 +20,6 @@ from kelos.pods.job import owner_of
 from kelos.tasks.blockers import Blocker
 from kelos.tasks.finish import tell
 from kelos.tasks.needs import is_app
-from kelos.tasks.status import timestamp
 from kelos.tasks.view import TaskView
 
 RENEW_BEFORE_SECONDS = 600.0

@@ -1,0 +1,31 @@
+"""When something becomes due by itself, and which ticks of a schedule are owed."""
+
+from __future__ import annotations
+
+from kelos.spawning.rerun import retry_at
+from kelos.spawning.view import SpawnerView
+
+SOONEST_SECONDS = 0.1
+
+
+def next_moment(view: SpawnerView) -> float | None:
+    """Seconds until an item may be tried again; None when none has to."""
+    moments = [trouble.until for trouble in view.troubles.values()]
+    if view.spawner.spec.retry_policy.max_retries:
+        entries = (view.ledger.find(key) for key, task in view.newest.items() if task.has_failed)
+        moments += [at for entry in entries if entry is not None and (at := retry_at(entry, view.spawner.spec))]
+    ahead = [seconds for at in moments if (seconds := (at - view.now).total_seconds()) > 0]
+    return max(SOONEST_SECONDS, min(ahead)) if ahead else None
+
+
+def owed(view: SpawnerView) -> tuple[str, ...]:
+    """Items before the watermark that still need a Task: claimed and not made, or failed and to be tried again."""
+    claimed = [key for key, claim in view.ledger.head.claims.items() if claim.name in view.absent]
+    if not view.spawner.spec.retry_policy.max_retries:
+        return tuple(claimed)
+    failed = []
+    for key, line in view.ledger.head.entries.items():
+        entry = view.ledger.find(key) if line else None
+        if entry is not None and retry_at(entry, view.spawner.spec) is not None:
+            failed.append(key)
+    return (*claimed, *failed)
