@@ -47,6 +47,7 @@ class Recipe(Protocol):
         item: WorkItem,
         *,
         name: str,
+        attempt: int,
         context: Mapping[str, str],
         chance: float,
     ) -> Manifest:
