@@ -8,9 +8,11 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timezone
+from functools import partial
+from typing import Any
 
 import httpx
 
@@ -20,13 +22,17 @@ from kelos.cluster.protocol import Cluster
 from kelos.cluster.watch import Cache
 from kelos.controllers.loop import WORKERS, Log
 from kelos.controllers.task import TaskController
+from kelos.controllers.task_spawner.engine import SpawnerController
 from kelos.errors import UserError
+from kelos.processes.spawning import build_engines
 from kelos.settings import Settings
 from kelos.telemetry.heartbeat import create_app, heartbeat
 from kelos.telemetry.metrics import Metrics
 from kelos.telemetry.task_metrics import TaskMetrics
 
 ELECTION = "kelos-controller-leader-election"
+
+Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def wall() -> datetime:
@@ -42,44 +48,75 @@ async def run_controller(
     election_namespace: str | None = None,
     health_port: int | None = None,
     workers: int = WORKERS,
+    may_reach_loopback: bool = False,
 ) -> None:
-    """The controller until cancelled; with an election namespace only while this process leads.
+    """The controller and the engine of spawners until cancelled; with an election namespace only while it leads.
 
     It serves these namespaces, each by itself, so that rights in them are enough; all of them when none is named.
     With a health port, /healthz, /readyz and /metrics are served there all the time. Raises UserError when it is taken.
     """
     metrics = Metrics()
-    tally = TaskMetrics(metrics.registry)
     async with AsyncExitStack() as stack:
         github = await stack.enter_async_context(httpx.AsyncClient())
         tokens = TokenDesk(github, now=wall, monotonic=time.monotonic, chance=random.random)
-        controllers = [
-            TaskController(
-                cluster,
-                settings=settings,
-                now=wall,
-                monotonic=time.monotonic,
-                log=log,
-                namespace=namespace,
-                meter=metrics.queue("task"),
-                passes=metrics.loop("task"),
-                tally=tally,
-                tokens=tokens,
-            )
-            for namespace in namespaces or (None,)
-        ]
-        for caches in zip(*(controller.caches for controller in controllers), strict=True):
-            _watch_caches(metrics, caches)
+        controllers = _task_controllers(cluster, settings, log, namespaces or (None,), tokens, metrics)
+        engines = await build_engines(
+            stack,
+            cluster,
+            beside=controllers,
+            tokens=tokens,
+            now=wall,
+            log=log,
+            metrics=metrics,
+            may_reach_loopback=may_reach_loopback,
+        )
         if health_port is not None:
-            await _serve_health(stack, controllers, metrics, health_port)
-        await _lead(controllers, cluster, election_namespace, log, metrics, workers)
+            await _serve_health(stack, controllers, engines, metrics, health_port)
+        loops: list[Loop] = [partial(controller.run, workers) for controller in controllers]
+        loops += [engine.run for engine in engines]
+        await _lead(loops, cluster, election_namespace, log, metrics)
+
+
+def _task_controllers(
+    cluster: Cluster,
+    settings: Settings,
+    log: Log,
+    namespaces: Sequence[str | None],
+    tokens: TokenDesk,
+    metrics: Metrics,
+) -> list[TaskController]:
+    """One for each namespace, and the numbers of their caches."""
+    tally = TaskMetrics(metrics.registry)
+    controllers = [
+        TaskController(
+            cluster,
+            settings=settings,
+            now=wall,
+            monotonic=time.monotonic,
+            log=log,
+            namespace=namespace,
+            meter=metrics.queue("task"),
+            passes=metrics.loop("task"),
+            tally=tally,
+            tokens=tokens,
+        )
+        for namespace in namespaces
+    ]
+    for caches in zip(*(controller.caches for controller in controllers), strict=True):
+        _watch_caches(metrics, caches)
+    return controllers
 
 
 async def _serve_health(
-    stack: AsyncExitStack, controllers: Sequence[TaskController], metrics: Metrics, port: int
+    stack: AsyncExitStack,
+    controllers: Sequence[TaskController],
+    engines: Sequence[SpawnerController],
+    metrics: Metrics,
+    port: int,
 ) -> None:
     def alive() -> str:
-        return next(filter(None, (controller.complaint() for controller in controllers)), "")
+        complaints = [*(each.complaint() for each in controllers), *(each.complaint() for each in engines)]
+        return next(filter(None, complaints), "")
 
     def ready() -> str:
         return next(filter(None, (controller.unready() for controller in controllers)), "")
@@ -93,18 +130,17 @@ async def _serve_health(
 
 
 async def _lead(
-    controllers: Sequence[TaskController],
+    loops: Sequence[Loop],
     cluster: Cluster,
     election_namespace: str | None,
     log: Log,
     metrics: Metrics,
-    workers: int,
 ) -> None:
     async def work() -> None:
         metrics.is_leader.set(1)
         async with asyncio.TaskGroup() as group:
-            for controller in controllers:
-                group.create_task(controller.run(workers))
+            for loop in loops:
+                group.create_task(loop())
 
     if election_namespace is None:
         await work()

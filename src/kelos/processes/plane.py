@@ -85,7 +85,7 @@ async def run_plane(options: PlaneOptions) -> None:
             run_job_expiry(cluster),
             run_job_controller(cluster),
             run_node(cluster, runner_of=runner_of, root=root / "pods", logs=logs, settings=node),
-            run_controller(cluster, settings=settings, log=log),
+            run_controller(cluster, settings=settings, log=log, may_reach_loopback=True),
         )
         try:
             async with containers_of(client, plane_id), asyncio.TaskGroup() as group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from kelos.api.other_sources import Cron
@@ -11,19 +11,27 @@ from kelos.sources.protocol import Listing
 from kelos.spawning.cron import due_ticks, key_of_tick, tick_of_key
 
 
-class CronSource:
-    """Ticks later than `since`, as the schedule's policy for missed ones has it, and those that are owed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What a schedule must know to look: up to where ticks were handled, and which earlier ones still need a Task."""
 
-    def __init__(self, cron: Cron, since: datetime, now: datetime, owed: Sequence[str] = ()) -> None:
+    now: datetime
+    since: datetime
+    owed: tuple[str, ...] = ()
+
+
+class CronSource:
+    """Ticks that were not handled, as the policy for missed ones has it, and those that are owed."""
+
+    def __init__(self, cron: Cron, schedule: Schedule) -> None:
         self._cron = cron
-        self._since = since
-        self._now = now
-        self._owed = owed
+        self._schedule = schedule
 
     async def look(self) -> Listing:
         """See Source. Raises UserError for a schedule that makes no sense."""
-        due = [key_of_tick(tick) for tick in due_ticks(self._cron, self._since, self._now)]
-        keys = dict.fromkeys((*sorted(self._owed), *due))
+        schedule = self._schedule
+        due = [key_of_tick(tick) for tick in due_ticks(self._cron, schedule.since, schedule.now)]
+        keys = dict.fromkeys((*sorted(schedule.owed), *due))
         return Listing(sightings=tuple(Sighting(key=key) for key in keys))
 
     async def read(self, sighting: Sighting) -> WorkItem | None:

@@ -22,9 +22,8 @@ from kelos.api.workspace import Workspace
 from kelos.cluster.watch import Cache
 from kelos.controllers.task_caches import build_caches
 from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
-from kelos.controllers.task_spawner.parts import Schedule
 from kelos.local.cluster import LocalCluster
-from kelos.sources.cron import CronSource
+from kelos.sources.cron import CronSource, Schedule
 from kelos.sources.protocol import Source
 from simulation.door import Door, Weather
 from simulation.plane import new_plane
@@ -83,7 +82,7 @@ class Sources:
 
     async def of(self, spawner: TaskSpawner, workspace: Workspace | None, schedule: Schedule) -> Source:
         if spawner.spec.when.cron is not None:
-            return CronSource(spawner.spec.when.cron, schedule.since, schedule.now, schedule.owed)
+            return CronSource(spawner.spec.when.cron, schedule)
         issues = spawner.spec.when.github_issues
         assert issues is not None
         return IssueSource(self.tracker, asks=bool(issues.trigger_comment))
@@ -100,23 +99,16 @@ class Recipe:
         digest = sha256(f"{item.trigger.key} {attempt}".encode()).hexdigest()[:8]
         return name if is_first and not attempt else f"{name}-{digest}"
 
-    def build(self, spawner: TaskSpawner, workspace: Any, item: WorkItem, *, name: str, attempt: int = 0, **_: Any) -> Manifest:  # fmt: skip
-        meta = spawner.meta
-        owner = {"apiVersion": TASK_SPAWNER.api_version, "kind": "TaskSpawner", "name": meta.name, "uid": meta.uid, "controller": True}  # fmt: skip
-        return make.task_manifest(
-            name,
-            meta={
-                "labels": {names.LABEL_SPAWNER: meta.name},
-                "annotations": {
-                    names.ANNOTATION_ADMISSION: "required",
-                    names.ANNOTATION_ITEM: json.dumps(
-                        {"key": item.key, "trigger": item.trigger.key, "attempt": attempt}
-                    ),
-                },
-                "finalizers": [names.FINALIZER_SPAWNED],
-                "ownerReferences": [owner],
-            },
-        )
+    def build(self, spawner: TaskSpawner, workspace: Workspace | None, item: WorkItem, *, name: str, **_: Any) -> Any:
+        owner = {"apiVersion": TASK_SPAWNER.api_version, "kind": TASK_SPAWNER.kind, "controller": True}
+        made_for = json.dumps({"key": item.key, "trigger": item.trigger.key})
+        meta = {
+            "labels": {names.LABEL_SPAWNER: spawner.meta.name},
+            "annotations": {names.ANNOTATION_ADMISSION: "required", names.ANNOTATION_ITEM: made_for},
+            "finalizers": [names.FINALIZER_SPAWNED],
+            "ownerReferences": [{**owner, "name": spawner.meta.name, "uid": spawner.meta.uid}],
+        }
+        return make.task_manifest(name, meta=meta)
 
     def problems(self, spawner: TaskSpawner) -> tuple[str, ...]:
         return ()
@@ -253,7 +245,7 @@ class Stage:
             door,  # type: ignore[arg-type]
             caches=caches,
             sources=Sources(self.tracker),
-            recipe=Recipe(),  # type: ignore[arg-type]
+            recipe=Recipe(),
             now=lambda: self.now() + self._skew,
             monotonic=self._loop.time,
             log=Log(self.laws, self._note),  # type: ignore[arg-type]

@@ -114,7 +114,6 @@ class Maker:
                     workspace,
                     chosen.item,
                     name=chosen.claim.name,
-                    attempt=chosen.claim.attempt,
                     context=context,
                     chance=self.rng.random(),
                 )

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from kelos.api.kinds import Manifest
 from kelos.api.task_spawner import TaskSpawner
 from kelos.api.work_item import WorkItem
 from kelos.api.workspace import Workspace
+from kelos.sources.cron import Schedule
 from kelos.sources.protocol import Source
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """What a schedule must know to look: up to where ticks were handled, and which earlier ones still need a Task."""
-
-    now: datetime
-    since: datetime
-    owed: tuple[str, ...] = ()
 
 
 class Sources(Protocol):
@@ -47,7 +37,6 @@ class Recipe(Protocol):
         item: WorkItem,
         *,
         name: str,
-        attempt: int,
         context: Mapping[str, str],
         chance: float,
     ) -> Manifest:

@@ -19,10 +19,10 @@ from kelos.controllers.task_spawner.ledgers import Ledgers
 from kelos.controllers.task_spawner.maker import Maker
 from kelos.controllers.task_spawner.memory import Memory
 from kelos.controllers.task_spawner.observer import Observer, owner_of
-from kelos.controllers.task_spawner.parts import Schedule
 from kelos.controllers.task_spawner.scout import Scout
 from kelos.errors import RemoteError, UserError
 from kelos.plan import Plan, SetStatus, Step
+from kelos.sources.cron import Schedule
 from kelos.spawning.choose import to_read
 from kelos.spawning.cron import first_watermark, tick_of_key
 from kelos.spawning.housekeeping import first_entries, housekeeping, leave_alone, without_spawner
@@ -35,6 +35,8 @@ SPREAD_SECONDS = 0.02
 """First looks after a start are spread over so much time for each spawner that there is."""
 DAMAGED_LOOK_SECONDS = 60.0
 STALE_LOOK_SECONDS = 1.0
+SOON_SECONDS = 0.05
+"""After a pass that wrote something: the watches shall have told of it."""
 
 
 @dataclass(kw_only=True)
@@ -86,12 +88,12 @@ class Passes:
             entries = first_entries(owner.name, self.observer.own_tasks(owner))
             created = spawner.status.total_tasks_created or 0
             await self._do((first_head(owner, entries, created=created, watermark=first_watermark(spawner)),))
-            return 0.0
+            return SOON_SECONDS
         chores = housekeeping(view)
         if chores:
             changes = record(view.ledger, chores.changes, may_forget=view.may_forget) if chores.changes else ()
             await self._do((*changes, *chores.after))
-            return 0.0
+            return SOON_SECONDS
         return await self._work(view, memory)
 
     async def _work(self, view: SpawnerView, memory: Memory) -> float | None:

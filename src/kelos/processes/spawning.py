@@ -1,0 +1,78 @@
+"""Wiring of the engine: real clients for every source, next to the Task controllers whose caches it shares."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+import httpx
+
+from kelos.clients.account import Accounts
+from kelos.clients.github.client import GitHub
+from kelos.clients.guarded import guarded_client
+from kelos.clients.jira import Jira
+from kelos.clients.token_desk import TokenDesk
+from kelos.cluster.protocol import Cluster
+from kelos.controllers.loop import Log
+from kelos.controllers.task import TaskController
+from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
+from kelos.sources.build import SourceBuilder
+from kelos.sources.context.fetch import ContextFetcher
+from kelos.sources.github.mirror import Mirrors
+from kelos.spawning.recipe import TaskRecipe
+from kelos.telemetry.metrics import Metrics
+from kelos.telemetry.spawner_metrics import GitHubMetrics, SpawnerMetrics
+
+
+async def build_engines(
+    stack: AsyncExitStack,
+    cluster: Cluster,
+    *,
+    beside: Sequence[TaskController],
+    tokens: TokenDesk,
+    now: Callable[[], datetime],
+    log: Log,
+    metrics: Metrics,
+    may_reach_loopback: bool,
+) -> list[SpawnerController]:
+    """One engine for each Task controller; all of them share what they know of GitHub and Jira.
+
+    `may_reach_loopback`: whether context sources may name servers of this very machine.
+    """
+    plain = await stack.enter_async_context(httpx.AsyncClient())
+    guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=may_reach_loopback))
+    accounts = Accounts(tokens, now=now)
+    meter = GitHubMetrics(metrics.registry)
+    github = GitHub(plain, now=now, monotonic=time.monotonic, chance=random.random, meter=meter)
+    sources = SourceBuilder(
+        cluster=cluster,
+        github=github,
+        mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random),
+        accounts=accounts,
+        jira=Jira(plain, now=now),
+        fetcher=ContextFetcher(guarded, accounts),
+        warn=log.warning,
+    )
+    tally = SpawnerMetrics(metrics.registry)
+    return [
+        SpawnerController(
+            cluster,
+            caches=SpawnerCaches(
+                spawners=controller.caches.spawners,
+                tasks=controller.caches.tasks,
+                workspaces=controller.caches.workspaces,
+            ),
+            sources=sources,
+            recipe=TaskRecipe(),
+            now=now,
+            monotonic=time.monotonic,
+            log=log,
+            tally=tally,
+            meter=metrics.queue("task-spawner"),
+            passes=metrics.loop("task-spawner"),
+        )
+        for controller in beside
+    ]

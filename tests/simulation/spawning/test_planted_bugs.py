@@ -1,0 +1,201 @@
+"""What the simulation of spawners is worth: each planted bug breaks the law that it should, within few schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from kelos.api.work_item import Trigger
+from kelos.apply import apply
+from kelos.controllers.task_spawner import maker, observer, passes
+from kelos.plan import Delete, Patch, Plan
+from kelos.spawning import choose, housekeeping, rerun, room
+from kelos.spawning.ledger import ledger, writing
+from kelos.spawning.view import SpawnerView
+from simulation.spawning.generator import generate
+from simulation.spawning.stage import play
+
+MOST_SCHEDULES = 300
+Plant = Callable[[pytest.MonkeyPatch], None]
+BUGS: dict[str, tuple[str, Plant]] = {}
+
+
+def bug(law: str) -> Callable[[Plant], Plant]:
+    """Register a bug under its function's name."""
+
+    def note(plant: Plant) -> Plant:
+        BUGS[plant.__name__] = (law, plant)
+        return plant
+
+    return note
+
+
+@bug("happens once")
+def claims_without_comparing(patch):
+    """Whoever writes last has claimed."""
+
+    def careless(read, changes, **options):
+        steps = original(read, changes, **options)
+        return tuple(
+            replace(step, body={"data": step.body["data"]}) if isinstance(step, Patch) else step for step in steps
+        )
+
+    original = maker.record
+    patch.setattr(maker, "record", careless)
+
+
+@bug("happens once")
+def creates_before_it_claims(patch):
+    async def make(self, view, source, workspace, memory):
+        return await original(self, replace_claims(view), source, workspace, memory)
+
+    def replace_claims(view):
+        return view
+
+    async def claim(self, view, choice, chosen):
+        late.append((view, choice, chosen))
+
+    late = []
+    original = maker.Maker.make
+    patch.setattr(maker.Maker, "make", make)
+    patch.setattr(maker.Maker, "_claim", claim)
+
+
+@bug("happens once")
+def lets_a_task_go_before_it_is_noted(patch):
+    """A Task that ends and expires at once is forgotten, and made again."""
+    original = housekeeping._to_note
+    patch.setattr(housekeeping, "_to_note", lambda ledger, task: None)
+    patch.setattr(housekeeping, "_let_go", lambda view, task, entry: [housekeeping._drop("team", task)])
+    assert original
+
+
+@bug("happens once")
+def keeps_a_task_that_came_too_late(patch):
+    patch.setattr(
+        housekeeping, "_let_go", lambda view, task, entry: [housekeeping._drop(view.spawner.meta.namespace, task)]
+    )
+
+
+@bug("happens once")
+def believes_its_cache_that_a_claim_was_not_fulfilled(patch):
+    async def look_for(self, ledger, seen):
+        claimed = {claim.name for claim in ledger.head.claims.values()}
+        return (), frozenset(claimed - seen)
+
+    def note(ledger, task):
+        return None if task.key in ledger.head.claims else original(ledger, task)
+
+    original = housekeeping._to_note
+    patch.setattr(observer.Observer, "_look_for", look_for)
+    patch.setattr(housekeeping, "_to_note", note)
+
+
+@bug("loses nothing")
+def notes_a_claim_before_its_task_is_there(patch):
+    def hasty(read, changes, **options):
+        entries = tuple(writing.Entry(key=c.key, mark="", trigger=c.trigger) for c in changes.claims)
+        return original(read, replace(changes, claims=(), entries=entries), **options)
+
+    original = maker.record
+    patch.setattr(maker, "record", hasty)
+
+
+@bug("loses nothing")
+def forgets_claims_of_those_that_died(patch):
+    patch.setattr(choose, "_interrupted", lambda view: iter(()))
+
+
+@bug("loses nothing")
+def compares_with_now_instead_of_the_last_trigger(patch):
+    """A comment made while the Task runs is older than the Task's end."""
+
+    def made(claim, uid):
+        entry = original(claim, uid)
+        return replace(entry, trigger=Trigger(key=entry.trigger.key, at=entry.trigger.at and late(entry.trigger.at)))
+
+    def late(at):
+        return at.replace(year=at.year + 1)
+
+    original = housekeeping.made
+    patch.setattr(housekeeping, "made", made)
+
+
+@bug("loses nothing")
+def does_not_look_at_what_changed(patch):
+    patch.setattr(choose, "hears_again", lambda spec: False)
+
+
+@bug("loses nothing")
+def reads_a_change_only_once(patch):
+    """What the listing shows may not be readable yet."""
+    from kelos.spawning import view
+
+    patch.setattr(view, "READS", 1)
+
+
+@bug("loses nothing")
+def moves_its_watermark_past_what_was_not_claimed(patch):
+    def record(read, changes, **options):
+        return original(read, replace(changes, watermark="29990101-0000" if changes.watermark else ""), **options)
+
+    original = maker.record
+    patch.setattr(maker, "record", record)
+
+
+@bug("keeps its limits")
+def counts_only_tasks_that_are_there(patch):
+    def room_of(view):
+        limit = view.spawner.spec.total_limit
+        return max(0, limit - len(view.tasks)) if limit is not None else original(view)
+
+    original = room.room_of
+    patch.setattr(choose, "room_of", room_of)
+    patch.setattr(maker, "room_of", room_of)
+
+
+@bug("keeps its limits")
+def tries_again_without_end(patch):
+    patch.setattr(choose, "retry_at", lambda entry, spec: entry.failed_at if spec.retry_policy.max_retries else None)
+
+
+@bug("leaves nothing behind")
+def never_lets_go(patch):
+    patch.setattr(housekeeping, "_let_go", lambda view, task, entry: [])
+
+
+@bug("does not break")
+def stumbles_over_an_empty_listing(patch):
+    patch.setattr(SpawnerView, "may_forget", lambda self, key: True)
+    patch.setattr(choose, "_rank", lambda view, sighting: 1 // len(view.spawner.spec.when.source.priority_labels))
+
+
+@bug("writes little")
+def tells_the_time_all_the_time(patch):
+    from datetime import timedelta
+
+    from kelos.spawning import status
+
+    patch.setattr(status, "TIME_IS_OLD_AFTER", timedelta(0))
+
+
+def first_failure(law: str) -> int | None:
+    """The seed of the first schedule that breaks this law."""
+    for seed in range(MOST_SCHEDULES):
+        if any(violation.law == law for violation in play(generate(seed)).violations):
+            return seed
+    return None
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_caught(name, monkeypatch):
+    """Without this nobody knows whether green schedules mean anything."""
+    law, plant = BUGS[name]
+    plant(monkeypatch)
+
+    assert first_failure(law) is not None
+
+
+__all__ = ["Delete", "Plan", "apply", "ledger", "passes", "rerun"]
