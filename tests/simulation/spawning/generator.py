@@ -28,6 +28,13 @@ PLAIN = (
     "rate limit",
 )
 FAULTS = (*CHANCE, *SECONDS, *PLAIN, "clock jump", "crash after writes", "crash after writes", "tracker hangs")
+THEMES: dict[str, tuple[str, ...]] = {
+    "anything": FAULTS,
+    "leaders": ("twin", "twin", "sleeper", "sleeper", "lost answers", "lagging cache", "slow calls"),
+    "deaths": ("crash after writes", "crash after writes", "crash", "lost answers", "errors"),
+    "trackers": ("tracker lags", "tracker lags", "token is dead", "tracker is down", "rate limit", "tracker hangs"),
+}
+"""Which faults there are: what happens rarely together is not found by chance."""
 ASKED = {"githubIssues": {"pollInterval": "10s", "triggerComment": "/kelos"}}
 PLAIN_ISSUES = {"githubIssues": {"pollInterval": "10s"}}
 
@@ -35,12 +42,13 @@ PLAIN_ISSUES = {"githubIssues": {"pollInterval": "10s"}}
 def generate(seed: int) -> Script:
     """Always the same for one seed."""
     rng = Random(seed)
-    kind = ("asked", "plain", "asked", "cron")[seed % 4]
+    theme = [*THEMES][seed % len(THEMES)]
+    kind = ("asked", "plain", "asked", "cron")[seed // len(THEMES) % 4]
     deeds = [Deed(at=0.0, do="create spawner", name="s", detail=_spec(rng, kind))]
     for key in ("1", "2", "3")[: rng.choice((1, 2, 3))] if kind != "cron" else ():
         deeds += _life(rng, key)
     deeds += _ownership(rng, kind)
-    faults = [_fault(rng) for _ in range(rng.choice((0, 1, 1, 2, 2, 3)))]
+    faults = [_fault(rng, THEMES[theme]) for _ in range(rng.choice((0, 1, 2, 2, 3, 4)))]
     return Script(seed=seed, deeds=tuple(sorted(deeds, key=lambda deed: deed.at)), faults=tuple(faults))
 
 
@@ -88,8 +96,8 @@ def _ownership(rng: Random, kind: str) -> list[Deed]:
     return deeds
 
 
-def _fault(rng: Random) -> Fault:
-    what = rng.choice(FAULTS)
+def _fault(rng: Random, faults: tuple[str, ...]) -> Fault:
+    what = rng.choice(faults)
     at = 0.0 if rng.random() < 0.2 else _moment(rng, 60)
     until = min(CALM_AT, at + rng.choice((2.0, 15.0, 50.0, 150.0)))
     kind = rng.choice(("Task", "Task", "TaskSpawner")) if what.endswith(("cache", "events")) else ""

@@ -1,0 +1,95 @@
+"""Notes in the ledger, and what Tasks are told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import make
+from kelos.api.work_item import Trigger
+from kelos.plan import Delete, DropFinalizer
+from kelos.spawning.housekeeping import first_entries, housekeeping
+from kelos.spawning.ledger.entry import mark_of
+from kelos.spawning.view import Trouble
+from spawning import claim, entry, ledger, spawner, task, view
+
+
+def test_a_task_that_was_made_is_noted_before_it_is_let_go():
+    trigger = Trigger(key="comment:1", at=make.NOW)
+    known = ledger(claims=(claim("1", trigger=trigger, revision="r1"),))
+    chores = housekeeping(view(ledger=known, tasks=(task("1", is_unnoted=True),)))
+
+    assert (entry("1", trigger=trigger, revision="r1"),) == chores.changes.entries
+    (step,) = chores.after
+    assert isinstance(step, DropFinalizer)
+
+
+def test_a_task_that_is_noted_is_only_let_go():
+    chores = housekeeping(view(ledger=ledger(entry("1")), tasks=(task("1", is_unnoted=True),)))
+
+    assert not chores.changes
+    assert [DropFinalizer] == [type(step) for step in chores.after]
+
+
+def test_a_task_that_came_too_late_goes_without_having_run():
+    """Another one was made for the same trigger, and noted."""
+    late = task("1", name="triage-1-late", is_unnoted=True)
+    chores = housekeeping(view(ledger=ledger(entry("1")), tasks=(late,)))
+
+    assert [Delete, DropFinalizer] == [type(step) for step in chores.after]
+    assert "uid-triage-1-late" == chores.after[0].uid
+
+
+def test_a_task_of_an_unknown_item_is_taken_over():
+    """The ledger was lost, or its claim was given back a moment too early."""
+    chores = housekeeping(view(tasks=(task("1", is_unnoted=True),)))
+
+    assert (entry("1"),) == chores.changes.entries
+
+
+def test_a_claim_is_fulfilled_by_a_task_that_somebody_freed_by_hand():
+    chores = housekeeping(view(ledger=ledger(claims=(claim("1"),)), tasks=(task("1"),)))
+
+    assert (entry("1"),) == chores.changes.entries
+    assert () == chores.after
+
+
+def test_a_task_that_a_person_made_is_let_alone():
+    assert not housekeeping(view(tasks=(task("", name="triage-by-hand"),)))
+
+
+def test_nothing_to_do_costs_no_write():
+    assert not housekeeping(view(ledger=ledger(entry("1")), tasks=(task("1"),)))
+
+
+def test_a_failure_is_remembered_only_where_it_is_tried_again():
+    """The Task may expire before its time has come."""
+    ended = make.NOW - timedelta(seconds=9)
+    failed = task("1", is_finished=True, has_failed=True, ended_at=ended)
+    facts = {"ledger": ledger(entry("1")), "tasks": (failed,)}
+
+    assert not housekeeping(view(**facts))
+    chores = housekeeping(view(of=spawner(retryPolicy={"maxRetries": 1}), **facts))
+    assert (entry("1", failed_at=ended),) == chores.changes.entries
+
+
+def test_a_claim_that_the_cluster_refused_is_given_back():
+    """It would hold a place for ever."""
+    trouble = {"1": Trouble(message="refused", until=make.NOW, is_refused=True)}
+    known = ledger(claims=(claim("1"),))
+    chores = housekeeping(view(ledger=known, absent=frozenset({"triage-1"}), troubles=trouble))
+
+    assert ("1",) == chores.changes.released
+
+
+def test_a_new_ledger_begins_with_the_tasks_there_are():
+    """An installation of the reference is taken over: its Tasks say by name what was handled."""
+    tasks = (
+        task("7", created_at="2026-02-07T08:00:00Z"),
+        task("7", name="triage-7-again", created_at="2026-02-07T09:00:00Z"),
+        task("", name="triage-eng-42"),
+        task("", name="by-hand"),
+    )
+
+    assert {"7": mark_of("uid-triage-7-again"), "ENG-42": mark_of("uid-triage-eng-42")} == {
+        each.key: each.mark for each in first_entries("triage", tasks)
+    }

@@ -1,0 +1,95 @@
+"""What people read about a TaskSpawner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+import make
+from kelos.spawning.status import set_status
+from kelos.spawning.view import Discovery, Trouble
+from spawning import ledger, spawner, task, view
+
+
+def told(view):
+    step = set_status(view)
+    return step.body if step is not None else {}
+
+
+def condition(body, type):
+    (found,) = [each for each in body["conditions"] if each["type"] == type]
+    return found["status"], found["reason"], found["message"]
+
+
+def test_a_spawner_that_works_says_what_it_found():
+    body = told(view("1", "2", tasks=(task("1"), task("2", is_finished=True)), ledger=ledger(created=9)))
+
+    assert ("Running", 2, 1, 9) == tuple(
+        body[name] for name in ("phase", "totalDiscovered", "activeTasks", "totalTasksCreated")
+    )
+    assert "2026-02-07T09:00:00Z" == body["lastDiscoveryTime"]
+    assert "True" == condition(body, "Ready")[0]
+    assert "False" == condition(body, "DiscoveryError")[0]
+
+
+def test_a_source_that_fails_is_seen_with_its_history():
+    """The reference looks as if it ran."""
+    failed = Discovery(sightings=(), looked_at=make.NOW, failures=3, problem="Bad credentials", is_for_people=True)
+    body = told(view(discovery=failed))
+
+    assert ("Failed", "Bad credentials") == (body["phase"], body["message"])
+    assert ("False", "SourceRefused") == condition(body, "Ready")[:2]
+    text = "Bad credentials (failed 3 times in a row, last success at 2026-02-07T09:00:00Z)"
+    assert ("True", "SourceRefused", text) == condition(body, "DiscoveryError")
+
+
+def test_a_failure_that_passes_does_not_look_like_one_of_the_user():
+    failed = Discovery(sightings=(), looked_at=make.NOW, failures=1, problem="502 Bad Gateway")
+    body = told(view(discovery=failed))
+
+    assert "Running" == body["phase"]
+    assert ("False", "SourceUnavailable") == condition(body, "Ready")[:2]
+
+
+def test_items_in_trouble_are_named():
+    troubles = {str(n): Trouble(message=f"problem {n}", until=make.NOW) for n in range(1, 6)}
+    text = "item 1: problem 1; item 2: problem 2; item 3: problem 3; and 2 more"
+
+    assert ("True", "TaskCreationFailed", text) == condition(told(view(troubles=troubles)), "DiscoveryError")
+
+
+def test_a_suspended_spawner_says_so():
+    body = told(view(of=spawner(suspend=True)))
+
+    assert "Suspended" == body["phase"]
+    assert ("True", "UserSuspended") == condition(body, "Suspended")[:2]
+
+
+def test_both_names_of_the_limit_say_the_same():
+    body = told(view(of=spawner(maxTotalTasks=2), ledger=ledger(created=2)))
+
+    for name in ("MaxTotalTasksReached", "TaskBudgetExhausted"):
+        assert ("True", "LimitReached", "2 of 2 Tasks were created") == condition(body, name)
+
+
+def test_a_source_that_is_pushed_waits_for_its_server():
+    body = told(view(of=spawner(when={"webhook": {"source": "ci", "fieldMapping": {"id": "$.id"}}})))
+
+    assert ("False", "NoWebhookServer") == condition(body, "Ready")[:2]
+
+
+@pytest.mark.parametrize(("minutes", "is_written"), [(1, False), (11, True)])
+def test_a_look_that_changed_nothing_is_worth_a_write_now_and_then(minutes, is_written):
+    """A thousand spawners look every few minutes."""
+    seen = view("1")
+    later = replace(seen.discovery, looked_at=make.NOW + timedelta(minutes=minutes))
+
+    assert is_written == bool(told(replace(seen, status=told(seen), discovery=later)))
+
+
+def test_the_same_facts_are_not_written_again():
+    seen = view("1")
+
+    assert set_status(replace(seen, status=told(seen))) is None
