@@ -8,11 +8,15 @@ import pytest
 
 import app_keys
 import make
-from kelos.api.kinds import SECRET, TASK, WORKSPACE
+from kelos.api import names
+from kelos.api.kinds import SECRET, TASK, TASK_SPAWNER, WORKSPACE
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.install import rbac
+from kelos.spawning.ledger import writing
 from rights import NOT_A_VERB, Recording, Right, rights
+from simulation.spawning.engines import engine
+from simulation.spawning.people import spawner_manifest
 from world import Died, Run, World, settle
 
 pytestmark = pytest.mark.anyio
@@ -91,9 +95,34 @@ async def taken_over(world: World, used: set[Right], dies_after: int) -> None:
     await settle(world, await world.run_process(through=Recording(world.cluster, used)))
 
 
-async def test_the_role_is_exactly_what_is_used():
+async def spawning(world: World, used: set[Right], patch: pytest.MonkeyPatch) -> None:
+    """A schedule and its ledger, which is cut often; a TaskSpawner of the reference that is taken away."""
+    patch.setattr(writing, "HEAD_BYTES", 100)
+    when = {"cron": {"schedule": "* * * * *", "missedRuns": "All"}}
+    await world.create(WORKSPACE, make.workspace_manifest())
+    await world.create(TASK_SPAWNER, spawner_manifest("nightly", when=when))
+    async with engine(Recording(world.cluster, used), world.now) as running:
+        for _ in range(40):
+            world.sleep(30.0)
+            await running.reconcile((make.NAMESPACE, "nightly"))
+            await world.catch_up()
+        finalizers = {"metadata": {"finalizers": [names.FINALIZER_SPAWNER]}}
+        await world.cluster.patch(TASK_SPAWNER, make.NAMESPACE, "nightly", finalizers)
+        await world.cluster.delete(TASK_SPAWNER, make.NAMESPACE, "nightly")
+        await world.catch_up()
+        await running.reconcile((make.NAMESPACE, "nightly"))
+        await world.catch_up()
+        orphan = {"finalizers": [names.FINALIZER_SPAWNED], "labels": {names.LABEL_SPAWNER: "nightly"}}
+        await world.create(TASK, make.task_manifest("orphan", meta=orphan))
+        await world.catch_up()
+        await running.reconcile((make.NAMESPACE, "nightly"))
+
+
+async def test_the_role_is_exactly_what_is_used(monkeypatch):
     """Whoever needs one more right, or one less, says so in `install/rbac.py`."""
     used: set[Right] = set()
+    async with World() as world:
+        await spawning(world, used, monkeypatch)
     for scene in (everyday, missing, stopped, of_an_app):
         async with World() as world:
             await scene(world, used)

@@ -11,10 +11,13 @@ Rule = tuple[str, tuple[str, ...], tuple[str, ...]]
 """API group, resources, verbs."""
 
 RULES: tuple[Rule, ...] = (
-    ("kelos.dev", ("tasks",), ("get", "list", "watch", "patch", "delete")),
+    ("kelos.dev", ("tasks",), ("get", "list", "watch", "create", "patch", "delete")),
     ("kelos.dev", ("tasks/status",), ("patch",)),
     # Where owners are guarded, who makes a child that blocks its owner's deletion must be allowed this.
     ("kelos.dev", ("tasks/finalizers",), ("update",)),
+    # Patch takes the reference's finalizer off a TaskSpawner that is being deleted.
+    ("kelos.dev", ("taskspawners",), ("get", "list", "watch", "patch")),
+    ("kelos.dev", ("taskspawners/status",), ("patch",)),
     ("kelos.dev", ("taskrecords",), ("get", "create")),
     ("kelos.dev", ("workspaces", "agentconfigs"), ("list", "watch")),
     ("batch", ("jobs",), ("get", "list", "watch", "create", "patch", "delete")),
@@ -22,6 +25,8 @@ RULES: tuple[Rule, ...] = (
     ("", ("pods/log",), ("get",)),
     # List and watch of one Secret by name, while a Task waits for it; patch renews the token of a Task's own Secret.
     ("", ("secrets",), ("get", "list", "watch", "create", "patch")),
+    # What spawners have handled is kept in ConfigMaps of theirs.
+    ("", ("configmaps",), ("get", "create", "patch", "delete")),
     ("", ("persistentvolumeclaims",), ("get", "create")),
     ("coordination.k8s.io", ("leases",), ("get", "list", "watch", "create", "update", "delete")),
     ("", ("events",), ("create", "list")),

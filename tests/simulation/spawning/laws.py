@@ -90,7 +90,8 @@ class Laws:
         made = {made_for(task) for task in self.tasks.values()}
         ran = {made_for(task) for task in self.workers.started.values()}
         ran |= {made_for(self.tasks[each]) for each in self.people.removed if each in self.tasks}
-        if spec.get("maxTotalTasks") and len({each for each in ran if each[0] == uid}) >= spec["maxTotalTasks"]:
+        number = sum(made_for(task)[0] == uid for task in self.tasks.values())
+        if spec.get("maxTotalTasks") and number >= spec["maxTotalTasks"]:
             return []
         wanted = self._ticks(uid, spawner) if "cron" in spec["when"] else self._issues(uid, spec)
         return [("loses nothing", f"{each} never ran{'' if each in made else ', nor was it made'}")

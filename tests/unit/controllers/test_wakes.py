@@ -117,3 +117,36 @@ def test_a_task_that_only_gets_on_wakes_nobody_else(caches, woken):
     caches.tasks.put(stored("first", 2, status={"phase": "Running", "jobName": "first"}))
 
     assert ["first"] == woken
+
+
+def spawned(name: str, version: int = 1, **spec: Any) -> Manifest:
+    meta = {
+        "labels": {names.LABEL_SPAWNER: "triage"},
+        "annotations": {names.ANNOTATION_ADMISSION: "required"},
+    }
+    return stored(name, version, meta=meta, **spec)
+
+
+def test_the_end_of_a_spawned_task_wakes_those_that_wait_for_a_place(caches, woken):
+    caches.tasks.put(spawned("triage-1", status={"phase": "Running", "jobName": "triage-1"}))
+    caches.tasks.put(spawned("triage-2", status={"phase": "Waiting", "reason": "ConcurrencyLimit"}))
+    caches.tasks.put(spawned("triage-3", status={"phase": "Running", "jobName": "triage-3"}))
+    woken.clear()
+    caches.tasks.put(spawned("triage-1", 2, status={"phase": "Succeeded", "jobName": "triage-1"}))
+
+    assert {"triage-1", "triage-2"} == set(woken)
+
+
+def test_a_changed_spawner_wakes_tasks_that_wait_and_its_status_wakes_nobody(caches, woken):
+    def spawner(version, generation, **spec):
+        meta = {"name": "triage", "namespace": "team", "uid": "s", "resourceVersion": str(version)}
+        return {"metadata": {**meta, "generation": generation}, "spec": spec}
+
+    caches.spawners.put(spawner(1, 1, suspend=True))
+    caches.tasks.put(spawned("triage-1", status={"phase": "Waiting", "reason": "ConcurrencyLimit"}))
+    woken.clear()
+
+    caches.spawners.put(spawner(2, 1, suspend=True))
+    assert [] == woken
+    caches.spawners.put(spawner(3, 2))
+    assert ["triage-1"] == woken

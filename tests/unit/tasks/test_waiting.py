@@ -16,7 +16,7 @@ from kelos.plan import Create, Replace
 from kelos.settings import Settings
 from kelos.tasks.held.locks import wanted_locks
 from kelos.tasks.plan import plan
-from kelos.tasks.view import Claim, Dependency, Lock, Scope
+from kelos.tasks.view import Admission, Claim, Dependency, Lock, Scope
 from planning import jobs_of, status_of
 
 
@@ -388,3 +388,34 @@ def test_a_result_that_a_dependency_did_not_report_is_an_empty_text():
 
     (job,) = [s.manifest for s in decided.steps if isinstance(s, Create) and s.kind is JOB]
     assert ['PR: ""'] == job["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize(
+    ("admission", "words"),
+    [
+        (Admission(spawner="triage", is_suspended=True), "'triage' is suspended"),
+        (Admission(spawner="triage", limit=1, ahead=("triage-1",)), "allows 1 at a time, now Task 'triage-1'"),
+        (Admission(spawner="triage", limit=2, ahead=("triage-1", "triage-2")), "Tasks 'triage-1', 'triage-2'"),
+    ],
+)
+def test_a_spawned_task_waits_for_a_place(admission, words):
+    """It never counts against the start timeout."""
+    old = make.task(meta={"creationTimestamp": "2026-02-06T08:00:00Z"})
+    decided = plan(make.view(old, admission=admission))
+
+    assert [] == jobs_of(decided)
+    assert "ConcurrencyLimit" == status_of(decided)["reason"]
+    assert words in status_of(decided)["message"]
+
+
+@pytest.mark.parametrize("admission", [None, Admission(spawner="triage", limit=2, ahead=("triage-1",))])
+def test_a_spawned_task_with_a_place_starts(admission):
+    """And one whose TaskSpawner is gone is held by nobody."""
+    assert ["fix-bug"] == jobs_of(plan(make.view(admission=admission)))
+
+
+def test_a_spawned_task_does_not_start_before_it_is_noted():
+    """It may have come too late for its trigger, and then it goes without having run."""
+    unnoted = make.task(meta={"finalizers": [names.FINALIZER_SPAWNED]})
+
+    assert [] == jobs_of(plan(make.view(unnoted, admission=Admission(spawner="triage"))))

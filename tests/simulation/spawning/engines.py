@@ -1,0 +1,53 @@
+"""An engine that a test drives pass by pass, over any cluster; its sources are schedules alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from kelos.controllers.task_caches import build_caches
+from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
+from kelos.sources.cron import CronSource, Schedule
+from simulation.spawning.stage import Recipe, Tally
+from world import SilentLog
+
+
+class Schedules:
+    """Knows no other source."""
+
+    async def of(self, spawner: Any, workspace: Any, schedule: Schedule) -> Any:
+        return CronSource(spawner.spec.when.cron, schedule)
+
+    async def context(self, spawner: Any, item: Any) -> Any:
+        return {}
+
+
+@asynccontextmanager
+async def engine(cluster: Any, now: Callable[[], datetime], sources: Any = None) -> AsyncIterator[SpawnerController]:
+    """With caches that are complete."""
+    found = build_caches(cluster, None)
+    caches = SpawnerCaches(spawners=found.spawners, tasks=found.tasks, workspaces=found.workspaces)
+    running = SpawnerController(
+        cluster,
+        caches=caches,
+        sources=sources or Schedules(),
+        recipe=Recipe(),
+        now=now,
+        monotonic=lambda: now().timestamp(),
+        log=SilentLog(),
+        tally=Tally(),
+        rng=Random(7),
+    )
+    watching = [asyncio.ensure_future(cache.run()) for cache in caches]
+    try:
+        for cache in caches:
+            await cache.wait_synced()
+        yield running
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, running.close(), return_exceptions=True)
