@@ -12,12 +12,12 @@ from kelos.api.kinds import TASK, Manifest
 from kelos.api.reasons import Reason
 from kelos.api.task import Task
 from kelos.cluster.protocol import Cluster
-from kelos.controllers.admission import read_admission
 from kelos.controllers.client_leases import ClientLeases
 from kelos.controllers.pod_view import PodReader, in_order
 from kelos.controllers.reading import is_finished, phase_of
 from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import TaskCaches
+from kelos.controllers.task_spawner.admission import read_admission
 from kelos.controllers.warnings import Warnings
 from kelos.errors import ClusterError, NotFound, UserError
 from kelos.pods.job import job_name

@@ -11,6 +11,7 @@ import yaml
 from kelos.install import generate, policy_cel, rbac, templates
 from kelos.install.crds import build_crds
 from kelos.telemetry.metrics import Metrics
+from kelos.telemetry.spawner_metrics import GitHubMetrics, SpawnerMetrics
 from kelos.telemetry.task_metrics import TaskMetrics
 
 CHECKOUT = Path(__file__).parents[3]
@@ -131,7 +132,8 @@ def test_the_guide_lists_every_key_of_the_policy_with_its_default():
 def test_every_number_is_in_the_guide():
     """And nothing in the guide is gone."""
     metrics = Metrics()
-    TaskMetrics(metrics.registry)
+    for more in (TaskMetrics, SpawnerMetrics, GitHubMetrics):
+        more(metrics.registry)
     families = {f"{f.name}{'_total' if f.type == 'counter' else ''}" for f in metrics.registry.collect()}
 
     assert families == set(re.findall(r"`(kelos_\w+)`", (CHECKOUT / "docs/operations.md").read_text()))
