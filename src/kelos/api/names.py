@@ -56,6 +56,11 @@ ANNOTATION_COMMENT_ID = "kelos.dev/github-comment-id"  # reporter → itself: th
 ANNOTATION_REPORT_PHASE = "kelos.dev/github-report-phase"  # reporter → itself: accepted, succeeded or failed
 ANNOTATION_CHECK_RUN_ID = "kelos.dev/github-check-run-id"  # reporter → itself: the check run to edit
 ANNOTATION_CHECK_PHASE = "kelos.dev/github-check-report-phase"  # reporter → itself: in_progress, succeeded or failed
+ANNOTATION_COMMENT_INTENT = "kelos.dev/github-comment-intent"  # reporter → itself: since when one may exist unknown
+ANNOTATION_CHECK_INTENT = "kelos.dev/github-check-intent"  # reporter → itself: since when one may exist unknown
+ANNOTATION_HEAD_CHECK = "kelos.dev/github-head-check"  # reporter → itself: the agent's own commit, or none
+ANNOTATION_CHECK_FORM = "kelos.dev/github-check-form"  # reporter → itself: "status" where check runs are not allowed
+ANNOTATION_REPORTED_AT = "kelos.dev/reported-at"  # reporter → itself, controller: nothing more is told; expiry counts
 
 FINALIZER_OUTCOME = "kelos.dev/outcome"  # pod template → controller: removed once the outcome is captured
 FINALIZER_RECORD = "kelos.dev/record"  # controller → itself: the Task alone knows what lost pods used; until its record
