@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from kelos.clients.account import Accounts
+from kelos.clients.github.client import GitHub
 from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
@@ -24,10 +26,12 @@ from kelos.controllers.loop import WORKERS, Log
 from kelos.controllers.task import TaskController
 from kelos.controllers.task_spawner.engine import SpawnerController
 from kelos.errors import UserError
+from kelos.processes.reporting import build_reporters
 from kelos.processes.spawning import build_engines
 from kelos.settings import Settings
 from kelos.telemetry.heartbeat import create_app, heartbeat
 from kelos.telemetry.metrics import Metrics
+from kelos.telemetry.spawner_metrics import GitHubMetrics
 from kelos.telemetry.task_metrics import TaskMetrics
 
 ELECTION = "kelos-controller-leader-election"
@@ -50,30 +54,38 @@ async def run_controller(
     workers: int = WORKERS,
     may_reach_loopback: bool = False,
 ) -> None:
-    """The controller and the engine of spawners until cancelled; with an election namespace only while it leads.
+    """Task controller, engine of spawners and reporter until cancelled; with an election namespace only while it leads.
 
     It serves these namespaces, each by itself, so that rights in them are enough; all of them when none is named.
     With a health port, /healthz, /readyz and /metrics are served there all the time. Raises UserError when it is taken.
     """
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        github = await stack.enter_async_context(httpx.AsyncClient())
-        tokens = TokenDesk(github, now=wall, monotonic=time.monotonic, chance=random.random)
+        plain = await stack.enter_async_context(httpx.AsyncClient())
+        tokens = TokenDesk(plain, now=wall, monotonic=time.monotonic, chance=random.random)
+        accounts = Accounts(tokens, now=wall)
+        meter = GitHubMetrics(metrics.registry)
+        github = GitHub(plain, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
         controllers = _task_controllers(cluster, settings, log, namespaces or (None,), tokens, metrics)
         engines = await build_engines(
             stack,
             cluster,
             beside=controllers,
-            tokens=tokens,
+            github=github,
+            accounts=accounts,
             now=wall,
             log=log,
             metrics=metrics,
             may_reach_loopback=may_reach_loopback,
         )
+        reporters = build_reporters(
+            cluster, beside=controllers, github=github, accounts=accounts, now=wall, log=log, metrics=metrics
+        )
         if health_port is not None:
             await _serve_health(stack, controllers, engines, metrics, health_port)
         loops: list[Loop] = [partial(controller.run, workers) for controller in controllers]
         loops += [engine.run for engine in engines]
+        loops += [reporter.run for reporter in reporters]
         await _lead(loops, cluster, election_namespace, log, metrics)
 
 

@@ -14,7 +14,6 @@ from kelos.clients.account import Accounts
 from kelos.clients.github.client import GitHub
 from kelos.clients.guarded import guarded_client
 from kelos.clients.jira import Jira
-from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.loop import Log
 from kelos.controllers.task import TaskController
@@ -24,7 +23,7 @@ from kelos.sources.context.fetch import ContextFetcher
 from kelos.sources.github.mirror import Mirrors
 from kelos.spawning.recipe import TaskRecipe
 from kelos.telemetry.metrics import Metrics
-from kelos.telemetry.spawner_metrics import GitHubMetrics, SpawnerMetrics
+from kelos.telemetry.spawner_metrics import SpawnerMetrics
 
 
 async def build_engines(
@@ -32,7 +31,8 @@ async def build_engines(
     cluster: Cluster,
     *,
     beside: Sequence[TaskController],
-    tokens: TokenDesk,
+    github: GitHub,
+    accounts: Accounts,
     now: Callable[[], datetime],
     log: Log,
     metrics: Metrics,
@@ -44,9 +44,6 @@ async def build_engines(
     """
     plain = await stack.enter_async_context(httpx.AsyncClient())
     guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=may_reach_loopback))
-    accounts = Accounts(tokens, now=now)
-    meter = GitHubMetrics(metrics.registry)
-    github = GitHub(plain, now=now, monotonic=time.monotonic, chance=random.random, meter=meter)
     sources = SourceBuilder(
         cluster=cluster,
         github=github,

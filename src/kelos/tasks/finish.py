@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kelos.api.conditions import timestamp
 from kelos.api.kinds import JOB, LEASE, TASK, Manifest
-from kelos.api.names import FINALIZER_RECORD, FINALIZER_TASK
+from kelos.api.names import ANNOTATION_REPORTED_AT, FINALIZER_RECORD, FINALIZER_REPORT, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
 from kelos.outputs.results import results_of
 from kelos.plan import Delete, EventType, Plan, Step, Tell
@@ -90,8 +90,8 @@ def after_end(view: TaskView) -> Plan:
     releases = _releases(view, view.task.status.reason)
     steps = (*set_status(view, status), *on_record(view, status), *releases, *_stray_job(view))
     ttl = view.task.spec.ttl_seconds_after_finished
-    done = view.task.status.completion_time
-    if ttl is None or done is None:
+    done = _done_at(view)
+    if ttl is None or done is None or FINALIZER_REPORT in view.task.meta.finalizers:
         return Plan(steps=steps)
     remaining = (done + timedelta(seconds=ttl) - view.now).total_seconds()
     if remaining > 0:
@@ -100,6 +100,18 @@ def after_end(view: TaskView) -> Plan:
         return Plan(steps=steps, again_in_seconds=DEPENDENTS_LOOK_AGAIN_SECONDS)
     told = tell(view, EventType.NORMAL, "TaskExpired", f"Deleted {ttl} seconds after its end")
     return Plan(steps=(*steps, told, _delete_task(view)))
+
+
+def _done_at(view: TaskView) -> datetime | None:
+    """When nothing was left to say about the Task: its last report may have been delivered long after its end."""
+    ended_at = view.task.status.completion_time
+    try:
+        reported_at = datetime.fromisoformat(view.task.meta.annotations.get(ANNOTATION_REPORTED_AT, ""))
+    except ValueError:
+        return ended_at
+    if ended_at is None or reported_at.tzinfo is None:
+        return ended_at
+    return min(max(ended_at, reported_at), view.now)
 
 
 def release(view: TaskView) -> Plan:

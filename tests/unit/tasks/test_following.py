@@ -334,6 +334,31 @@ class TestAfterTheEnd:
         assert ([], 30.0) == (kinds_of(early), early.again_in_seconds)
         assert [TASK] == [s.kind for s in late.steps if isinstance(s, Delete)]
 
+    def test_it_does_not_expire_before_its_last_report(self):
+        """People who wait for an answer get it, however short the Task's time is."""
+        ended = {"phase": "Succeeded", "completionTime": "2026-02-07T08:59:00Z"}
+        owed = {"finalizers": [names.FINALIZER_REPORT]}
+
+        decided = plan(make.view(make.task(ttlSecondsAfterFinished=0, status=ended, meta=owed)))
+        assert ([], None) == (kinds_of(decided), decided.again_in_seconds)
+
+    @pytest.mark.parametrize(
+        ("reported_at", "seconds_left"),
+        [
+            ("2026-02-07T08:59:30Z", 60.0),
+            ("nonsense", 30.0),
+            ("2026-02-07T08:59:30", 30.0),
+            ("2027-01-01T00:00:00Z", 90.0),
+        ],
+    )
+    def test_its_time_counts_from_its_last_report(self, reported_at, seconds_left):
+        """A date that makes no sense, or in the future, keeps nothing for ever."""
+        ended = {"phase": "Succeeded", "completionTime": "2026-02-07T08:59:00Z"}
+        told = {"annotations": {names.ANNOTATION_REPORTED_AT: reported_at}}
+
+        decided = plan(make.view(make.task(ttlSecondsAfterFinished=90, status=ended, meta=told)))
+        assert ([], seconds_left) == (kinds_of(decided), decided.again_in_seconds)
+
     def test_it_does_not_expire_while_a_dependent_has_to_learn_its_results(self):
         """With a TTL of 0 that would be a race on every run."""
         ended = {"phase": "Succeeded", "completionTime": "2026-02-07T08:59:00Z"}
