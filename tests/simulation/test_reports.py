@@ -9,7 +9,7 @@ import pytest
 from kelos.cluster import watch
 from simulation.reports import play
 
-SEEDS = 40
+SEEDS = 30
 
 
 @pytest.fixture(autouse=True)

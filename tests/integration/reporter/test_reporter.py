@@ -10,7 +10,7 @@ from fakes.github_server.answers import Answer
 from fakes.github_server.server import TOKEN
 from kelos.api.kinds import SECRET
 from kelos.install.rbac import RULES
-from kelos.reporting.plan import GIVE_UP_SECONDS, SETTLE_SECONDS
+from kelos.reporting.plan import GIVE_UP_SECONDS
 from reporting_stage import Stage, wait
 from rights import rights
 from simulation.door import Weather
@@ -19,6 +19,8 @@ from virtual_time import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
+SETTLE = 60.0
+"""What was sent has had its effect by then."""
 LIMITED = Answer(403, {"message": "You have exceeded a secondary rate limit"}, {"Retry-After": "120"})
 
 
@@ -194,7 +196,7 @@ async def test_an_app_without_the_right_is_told_so():
         assert event.startswith("ReportFailed: The check could not be written: GitHub forbids POST")
         assert "check-runs" in event
 
-        await wait(60.0 * 2)
+        await wait(SETTLE * 2)
         assert ["pending"] == [status["state"] for status in stage.statuses()] or stage.check_runs()
 
 
@@ -230,9 +232,9 @@ async def test_a_lost_answer_is_not_taken_for_a_no(is_done):
         stage.github.fail(Answer(lost=is_done, drop=not is_done), path="POST")
         stage.start()
         await stage.create(status=reported.succeeded())
-        await wait(SETTLE_SECONDS - 5)
+        await wait(SETTLE - 5)
         assert (1, 1) == (len(stage.github.asked("POST")), 1)
-        await wait(SETTLE_SECONDS)
+        await wait(SETTLE)
 
         (body,) = stage.comments().values()
         assert "**succeeded**" in body
@@ -245,7 +247,7 @@ async def test_a_lost_answer_about_a_status_is_not_one_status_more():
         stage.github.fail(Answer(lost=True), path="POST .*/statuses")
         stage.start()
         await stage.create(checks=True, comments=False, status=reported.succeeded())
-        await wait(60.0 * 2)
+        await wait(SETTLE * 2)
 
         assert ["success"] == [status["state"] for status in stage.statuses()]
         assert not await stage.is_owed()
@@ -398,10 +400,46 @@ async def test_what_a_dead_reporter_has_sent_is_waited_for():
         stage.kill(first)
         slow = False
         stage.start()
-        await wait(60.0 * 2)
+        await wait(SETTLE * 2)
 
         assert 1 == len(stage.comments())
         assert not await stage.is_owed()
+
+
+@pytest.mark.parametrize("is_app", [True, False])
+@pytest.mark.parametrize("step", range(1, 13))
+async def test_a_report_survives_a_crash_after_each_step(step, is_app):
+    """Whatever was written last, to the API server or to GitHub: another process says the rest, and only that."""
+    left = step
+
+    def die() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            stage.kill(stage.processes[0])
+
+    async def wire(request):
+        answer = stage.answer(request)
+        if request.method != "GET" and not request.url.path.endswith("/access_tokens"):
+            die()
+        return answer
+
+    async with Stage(is_app=is_app, wire=wire) as stage:
+        stage.start().door.arrived = lambda _: die()
+        await stage.create(checks=True, status=reported.running())
+        await wait(10.0)
+        await stage.set_status("shop-bugs-1", reported.failed())
+        await wait(10.0)
+        if not stage.processes:
+            stage.start()
+        await wait(SETTLE * 3)
+
+        assert not await stage.is_owed()
+        assert 1 == len(stage.comments())
+        assert "**failed**" in "".join(stage.comments().values())
+        ends = [run["conclusion"] for run in stage.check_runs()] + [status["state"] for status in stage.statuses()]
+        assert ["failure"] == [end for end in ends if end != "pending"]
+        assert ends.count("pending") <= 1
 
 
 async def test_of_two_reporters_one_speaks():
@@ -410,9 +448,9 @@ async def test_of_two_reporters_one_speaks():
         stage.start()
         stage.start()
         await stage.create(checks=True, status=reported.running())
-        await wait(60.0 * 2)
+        await wait(SETTLE * 2)
         await stage.set_status("shop-bugs-1", reported.failed())
-        await wait(60.0 * 2)
+        await wait(SETTLE * 2)
 
         assert (1, 1) == (len(stage.comments()), len(stage.check_runs()))
         assert "**failed**" in "".join(stage.comments().values())
@@ -456,7 +494,7 @@ async def test_an_intent_that_has_become_old_is_not_carried_out():
         await stage.create("a-1", sticky=True, status=reported.succeeded())
         await wait(2.0)
         stage.start()
-        await wait(60.0 * 4)
+        await wait(SETTLE * 4)
 
         assert 1 == len(stage.comments())
         assert not await stage.is_owed("a-1")
