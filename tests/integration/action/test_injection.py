@@ -199,6 +199,14 @@ WHERE = {
     "workspace": "/spec/workspaceRef",
     "agent-config": "/spec/agentConfigRefs",
     "depends-on": "/spec/dependsOn",
+    "env": "/spec/podOverrides/env",
+    "secret-env": "/spec/podOverrides/env",
+    "resources": "/spec/podOverrides/resources",
+    "node-selector": "/spec/podOverrides/nodeSelector",
+    "labels": "/metadata/labels",
+    "annotations": "/metadata/annotations",
+    "name-suffix": "/metadata/name",
+    "retries": "/spec/retries",
     "credentials-secret": "/spec/credentials",
     "credentials-type": "/spec/credentials",
     "type": "/spec/type",
@@ -218,6 +226,9 @@ WHERE = {
 @example(name="branch", text=EVERYTHING)
 @example(name="model", text=EVERYTHING)
 @example(name="branch", text=f"a/$(touch${{IFS}}{MARK})")
+@example(name="env", text=f"A=$(touch {MARK}) `touch {MARK}`\nB=::error::x\nC=${{{{ secrets.KEY }}}}")
+@example(name="annotations", text=f"a/b=$(touch {MARK}), ##[error]x\nc=\n\u2028::error::y=")
+@example(name="labels", text="a=b,kelos.dev/run-id=7")
 def test_any_input_touches_its_own_field_only(cluster: Cluster, name, text):
     """It arrives as it was but for the space around it, or the step ends and says why; nothing lies between."""
     cluster.step(BASIC)

@@ -13,7 +13,10 @@ from kelos.api.kinds import WORKSPACE
 from small_cluster import small_cluster
 
 # Each server gives these afresh; that they are known, and for whom, must be the same.
-OWN = ("task-uid", "pod-name", "commit", "session-id", "duration-seconds", "queue-seconds", "results-file", "log-file")
+OWN = (
+    *("task-uid", "pod-name", "commit", "base-commit", "session-id"),
+    *("duration-seconds", "queue-seconds", "results-file", "log-file"),
+)
 ONE = "apiVersion: kelos.dev/v1alpha2\nkind: Task\nmetadata: {{name: {name}}}\nspec: {{type: demo, {spec}}}\n"
 PIPELINE = "---\n".join(
     [
