@@ -232,7 +232,7 @@ class Followed:
             self._end(self._verdict or submit.lost(event.error, self.task, server=server))
             return
         ending = submit.refused(event.error, namespace=self._namespace, server=server)
-        if event.is_unsure:
+        if event.is_unsure and not self.hold.bar():
             then = part_unseen(self.hold, keeps=self._inputs.on_cancel == "detach")
             ending = replace(ending, message=f"{ending.message}. {then}")
         else:
