@@ -1,10 +1,12 @@
-"""A proxy as companies put them in front of their runners: HTTP CONNECT and SOCKS 5 on one port."""
+"""A proxy as companies put them in front of their runners: HTTP CONNECT and SOCKS 5 on one port, CONNECT over TLS."""
 
 from __future__ import annotations
 
 import base64
+import selectors
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,13 +17,14 @@ WAIT_SECONDS = 20.0
 
 @dataclass
 class FakeProxy:
-    """Whom it knows, what it was asked for, and what it says instead of connecting."""
+    """Whom it knows, what it was asked for, and what it says instead of connecting. With `tls` it is spoken to so."""
 
     user: str = ""
     password: str = ""
     refusal: bytes = b""
     names: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
     port: int = 0
 
     def url(self, scheme: str = "http") -> str:
@@ -37,7 +40,12 @@ def fake_proxy() -> Iterator[FakeProxy]:
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):
-                _serve(fake, self.request)
+                client = self.request
+                if fake.tls is not None:
+                    client.settimeout(WAIT_SECONDS)
+                    client = fake.tls.wrap_socket(client, server_side=True)
+                with client:
+                    _serve(fake, client)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -53,14 +61,12 @@ def fake_proxy() -> Iterator[FakeProxy]:
 
 def _serve(fake: FakeProxy, client: socket.socket) -> None:
     client.settimeout(WAIT_SECONDS)
-    target = _socks(fake, client) if client.recv(1, socket.MSG_PEEK) == b"\x05" else _connect(fake, client)
+    is_socks = fake.tls is None and client.recv(1, socket.MSG_PEEK) == b"\x05"
+    target = _socks(fake, client) if is_socks else _connect(fake, client)
     if target is None:
         return
     with socket.create_connection((fake.names.get(target[0], target[0]), target[1]), WAIT_SECONDS) as server:
-        back = threading.Thread(target=_copy, args=(server, client), daemon=True)
-        back.start()
-        _copy(client, server)
-        back.join(WAIT_SECONDS)
+        _copy_both_ways(client, server)
 
 
 def _connect(fake: FakeProxy, client: socket.socket) -> tuple[str, int] | None:
@@ -104,9 +110,18 @@ def _socks(fake: FakeProxy, client: socket.socket) -> tuple[str, int] | None:
     return host, port
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+def _copy_both_ways(client: socket.socket, server: socket.socket) -> None:
+    """In one thread, for two may not use one TLS connection. Whoever ends first ends both."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(client, selectors.EVENT_READ, server)
+        selector.register(server, selectors.EVENT_READ, client)
+        while ready := selector.select(WAIT_SECONDS):
+            for key, _ in ready:
+                source: socket.socket = key.fileobj  # type: ignore[assignment]
+                while True:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    key.data.sendall(data)
+                    if not (isinstance(source, ssl.SSLSocket) and source.pending()):
+                        break

@@ -1,6 +1,7 @@
 """Runners behind a proxy: kubectl's rules for when it is used, and what it may do to a connection."""
 
 import base64
+import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -207,11 +208,62 @@ def test_a_proxy_keeps_its_password():
     assert "p%40ss" not in str(refused.value)
 
 
-def test_a_proxy_behind_tls_is_refused_by_name():
-    """Some companies have them; the sentence says which setting it is and what to put there instead."""
-    sentence = r"The variable https_proxy names a proxy that is spoken to over TLS \(https://\).*: name its http:// or"
-    with pytest.raises(UserError, match=sentence) as refused:
-        proxy_for("https://x", {"https_proxy": "https://me:p%40ss@host"})
-    assert "p%40ss" not in str(refused.value)
-    with pytest.raises(UserError, match=r"^The kubeconfig's `proxy-url` names a proxy that is spoken to over TLS"):
-        parse_proxy("https://host", "The kubeconfig's `proxy-url`")
+@pytest.fixture
+def covered(pki: Pki, proxy: FakeProxy, monkeypatch: pytest.MonkeyPatch) -> FakeProxy:
+    """A proxy that is itself spoken to over TLS, with a certificate that this machine trusts."""
+    proxy.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    proxy.tls.load_cert_chain(pki.server.certificate, pki.server.key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.authority.certificate))
+    return proxy
+
+
+@pytest.mark.parametrize("user", ["", "me"])
+def test_a_proxy_that_is_spoken_to_over_tls(secure: FakeKubernetes, pki: Pki, covered: FakeProxy, user: str):
+    """Inside of its TLS there is the server's own, whole: the proxy reads nothing."""
+    covered.user, covered.password = user, "word"
+
+    assert "t" == read(kubeconfig(secure, pki, **{"proxy-url": covered.url("https")}))
+    assert [f"CONNECT kubernetes.default:{secure.url.rpartition(':')[2]} HTTP/1.1"] == covered.asked
+
+
+def test_much_passes_through_two_layers(secure: FakeKubernetes, pki: Pki, covered: FakeProxy):
+    """Answers of many records, a body of many, and a watch that is read while it grows."""
+    prompt = "x" * 500_000
+    target = parse(kubeconfig(secure, pki, **{"proxy-url": covered.url("https")}), folder=Path())
+    api = Api(target, Credentials(target))
+
+    made = api.create(TASK, "ci", {"metadata": {"name": "long"}, "spec": {"prompt": prompt}})
+    query = {"watch": "true", "resourceVersion": "0"}
+    with api.lines(TASK.path("ci"), query, silence_seconds=10) as lines:
+        first = json.loads(next(lines))["object"]
+        secure.succeed("long")
+        second = json.loads(next(lines))["object"]
+
+    assert [prompt] * 3 == [found["spec"]["prompt"] for found in (made, first, second)]
+    assert "Succeeded" == second["status"]["phase"]
+
+
+def test_plain_http_through_it(covered: FakeProxy):
+    """A server on this machine, or a test's."""
+    with fake_github() as github:
+        answer = ask(f"{github.url}/.well-known/jwks", {}, proxy=parse_proxy(covered.url("https"), "It"), timeout=10)
+
+    assert 200 == answer.status
+
+
+def test_certificates_are_checked_at_both_layers(secure: FakeKubernetes, pki: Pki, covered: FakeProxy, monkeypatch):
+    """One sentence names the server, the other the proxy."""
+    url = {"proxy-url": covered.url("https")}
+    with pytest.raises(UserError, match=r"The certificate of https://kubernetes.default:\d+ is not trusted"):
+        read(kubeconfig(secure, pki, **url, **{"tls-server-name": "elsewhere"}))
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(UserError, match=r"The certificate of the proxy 127.0.0.1 is not trusted \("):
+        read(kubeconfig(secure, pki, **url))
+
+    assert [] == secure.requests
+
+
+def test_a_proxy_that_speaks_no_tls_is_not_waited_for(proxy: FakeProxy):
+    """The scheme is wrong, or the port: the handshake has the same limit as everything else."""
+    with pytest.raises(OSError, match="timed out"):
+        open_socket("127.0.0.1", 9, parse_proxy(proxy.url("https"), "It"), 0.3)

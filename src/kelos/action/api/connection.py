@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from kelos.action.api.proxy import Proxy, open_socket
 from kelos.action.api.target import Signature, Target
+from kelos.action.api.tunnel import InnerSocket
 from kelos.errors import UserError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -47,11 +48,14 @@ class TlsConnection(PlainConnection):
 
     def connect(self) -> None:
         super().connect()
-        plain = self.sock
+        way = self.sock
         try:
-            self.sock = self._trust.wrap_socket(plain, server_hostname=self._server_name)
+            if isinstance(way, ssl.SSLSocket):
+                self.sock = InnerSocket(way, self._trust, self._server_name)
+            else:
+                self.sock = self._trust.wrap_socket(way, server_hostname=self._server_name)
         except BaseException:
-            plain.close()
+            way.close()
             raise
 
 

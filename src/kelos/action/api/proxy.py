@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from kelos.action.api.tunnel import cover
 from kelos.errors import UserError
 
-PORTS = {"http": 80, "socks5": 1080, "socks5h": 1080}
+PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 HEAD_LIMIT_BYTES = 16 * 1024
 SOCKS_PROBLEMS = {2: "its rules forbid it", 3: "network unreachable", 4: "host unreachable", 5: "connection refused"}
@@ -33,19 +34,16 @@ class Proxy:
 
 
 def parse_proxy(url: str, setting: str) -> Proxy:
-    """A proxy's URL, `http://` or `socks5://`; a UserError names the setting, and never what is in it."""
+    """A proxy's URL: `http://`, `https://` or `socks5://`; a UserError names the setting, and never what is in it."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port, parts = None, None, urlsplit("")
-    if host and parts.scheme == "https":
-        raise UserError(
-            f"{setting} names a proxy that is spoken to over TLS (https://), which the Action cannot do: name its "
-            "http:// or socks5:// port, for what goes through it to an https:// server is encrypted all the same"
-        )
     if not host or parts.scheme not in PORTS:
-        raise UserError(f"{setting} is no address of a proxy: write it like http://host:3128 or socks5://host:1080")
+        raise UserError(
+            f"{setting} is no address of a proxy: write it like http://host:3128, https://host:443 or socks5://host:1080"
+        )
     return Proxy(
         scheme=parts.scheme.removesuffix("h"),
         host=host,
@@ -82,6 +80,7 @@ def open_socket(host: str, port: int, proxy: Proxy | None, timeout: float) -> so
     try:
         _tune(sock)
         if proxy is not None:
+            sock = cover(sock, proxy.host) if proxy.scheme == "https" else sock
             pass_through = _pass_socks if proxy.scheme == "socks5" else _pass_http
             pass_through(sock, host, port, proxy)
     except BaseException:
