@@ -205,3 +205,17 @@ def test_a_connection_that_breaks_is_an_outage(scheme: str, answer: bytes):
             Api(target, Credentials(target)).get(TASK, "ci", "t")
 
         thread.join(20)
+
+
+def test_a_clusters_own_authority_is_taken_as_kubectl_takes_it(secure: FakeKubernetes, pki: Pki, monkeypatch):
+    """From Python 3.13 on, authorities without key usage or key identifier are refused, and many clusters have such."""
+    lenient = ssl.create_default_context
+
+    def of_a_newer_python(**given: object) -> ssl.SSLContext:
+        context = lenient(**given)  # type: ignore[arg-type]
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr("ssl.create_default_context", of_a_newer_python)
+
+    assert "t" == read(kubeconfig(secure, pki))
