@@ -21,6 +21,7 @@ from kelos.errors import UserError
 PREFIX = "KELOS_INPUT_"
 DEFAULT_TIMEOUT_SECONDS = 3600
 PERMISSIONS = ("none", "read", "triage", "write", "maintain", "admin")
+FOR_A_STEP_THAT_WAITS = ("cleanup", "transcript-path", "require-results", "fail-on-no-changes")
 LEASE_LIMIT_SECONDS = 24 * 3600  # the controller takes no longer one for a promise
 
 
@@ -146,10 +147,9 @@ def _check_together(inputs: ActionInputs) -> None:
         raise UserError(f"The inputs `env` and `secret-env` both set {min(doubled)}: leave out one of them")
     if inputs.transcript_path and inputs.logs == "none":
         raise UserError("The input `transcript-path` is set, and `logs: none` reads no log: leave out one of them")
-    if inputs.transcript_path and not inputs.wait:
-        raise UserError("The input `transcript-path` is set, and `wait: false` reads no log: leave out one of them")
-    if inputs.cleanup != "none" and not inputs.wait:
-        raise UserError("The input `cleanup` is for a step that waits, and `wait` is false: use `ttl` in its place")
+    for name in FOR_A_STEP_THAT_WAITS if not inputs.wait else ():
+        if getattr(inputs, name.replace("-", "_")) not in ("", (), False, "none"):
+            raise UserError(f"The input `{name}` is for a step that waits, and `wait` is false: leave out one of them")
     if inputs.name_suffix and inputs.name:
         raise UserError("The inputs `name` and `name-suffix` are both set: leave out one of them")
     if inputs.mode == "local" and not inputs.wait:

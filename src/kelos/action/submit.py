@@ -46,11 +46,10 @@ def build_manifest(
     inputs: ActionInputs, workflow: Workflow, *, prompt: str, base: Manifest | None, namespace: str
 ) -> Manifest:
     """The Task that the inputs ask for, named after the workflow run unless a name was given."""
-    named = inputs.name or str(((base or {}).get("metadata") or {}).get("name") or "")
     return build_task(
         TaskRequest(
             prompt=prompt,
-            name=named or derived_name(inputs, workflow),
+            name=chosen_name(inputs, workflow, base),
             namespace=namespace,
             agent_type=inputs.type,
             credentials_type=inputs.credentials_type,
@@ -78,6 +77,12 @@ def build_manifest(
             base=base,
         )
     )
+
+
+def chosen_name(inputs: ActionInputs, workflow: Workflow, base: Manifest | None) -> str:
+    """The name that was given, else the file's, else a derived one, which a suffix asks for whatever the file says."""
+    in_file = "" if inputs.name_suffix else str(((base or {}).get("metadata") or {}).get("name") or "")
+    return inputs.name or in_file or derived_name(inputs, workflow)
 
 
 def derived_name(inputs: ActionInputs, workflow: Workflow) -> str:

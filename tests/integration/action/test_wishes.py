@@ -1,6 +1,7 @@
 """Inputs that shape the Task and its pod, from `with:` to the manifest in the cluster."""
 
 import json
+import re
 
 import pytest
 
@@ -89,6 +90,21 @@ def test_a_suffix_makes_a_derived_name_readable(quick: Job, kubernetes: FakeKube
         name.startswith("gha-") and "-16-1-" in name,
         name.endswith("-notes"),
     )
+
+
+def test_a_suffix_is_stronger_than_the_name_in_a_file(quick: Job, kubernetes: FakeKubernetes):
+    """A fixed name is taken when the workflow runs again; who asks for a suffix asks for one that is not."""
+    task = {
+        "apiVersion": "kelos.dev/v1alpha2",
+        "kind": "Task",
+        "metadata": {"name": "nightly"},
+        "spec": {"type": "demo", "prompt": "p", "credentials": {"type": "none"}},
+    }
+    (quick.folder / "workspace/task.json").write_text(json.dumps(task))
+
+    result = quick.use(with_={"task-file": "task.json", "name-suffix": "notes"})
+
+    assert re.fullmatch(r"gha-.+-notes", result.outputs["task-name"]), result.log
 
 
 def test_a_secret_in_the_environment_is_refused_before_anything_is_sent(quick: Job, kubernetes: FakeKubernetes):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kelos.action.chain.references import rename_dependencies
 from kelos.action.given.workflow import Workflow
 from kelos.action.inputs import ActionInputs
-from kelos.action.submit import build_manifest, derived_name
+from kelos.action.submit import build_manifest, chosen_name
 from kelos.api.checks import check_name, excerpt
 from kelos.api.kinds import Manifest
 from kelos.api.manifest import NAME_LIMIT, check_base
@@ -78,9 +78,8 @@ class Chain:
 
     def _name(self, link: Link) -> str:
         if self.is_alone:
-            named = self.inputs.name or str(((link.base or {}).get("metadata") or {}).get("name") or "")
-            return named or derived_name(self.inputs, self.workflow)
-        prefix = self.inputs.name or derived_name(self.inputs, self.workflow)
+            return chosen_name(self.inputs, self.workflow, link.base)
+        prefix = chosen_name(self.inputs, self.workflow, None)
         return shorten(f"{prefix}-{link.key}", NAME_LIMIT)
 
 
