@@ -162,3 +162,41 @@ def test_a_status_keeps_everything_the_controller_writes(server: Server) -> None
     written = server.api.patch(path, {"status": status}, fieldValidation="Strict").expect()
 
     assert status == written["status"]
+
+
+SPAWNER_STATUS = {
+    "observedGeneration": 1,
+    "phase": "Running",
+    "message": "Looked at 3 items",
+    "deploymentName": "bugs",
+    "cronJobName": "bugs",
+    "totalDiscovered": 3,
+    "totalTasksCreated": 7,
+    "activeTasks": 2,
+    "lastDiscoveryTime": "2026-02-07T09:00:00Z",
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "True",
+            "observedGeneration": 1,
+            "lastTransitionTime": "2026-02-07T09:00:00Z",
+            "reason": "Polling",
+            "message": "It looks every 300 seconds",
+        }
+    ],
+}
+
+
+def test_a_spawner_is_shown_with_its_status(server: Server) -> None:
+    """Everything the engine writes is kept, and kubectl has the reference's columns for it."""
+    (spawner, *_) = seeds("integration-guide", "TaskSpawner")
+    manifest = {**spawner, "spec": {**spawner["spec"], "suspend": True}}
+    server.api.post(collection(server, manifest), manifest).expect()
+    path = f"{server.path(STORED, 'taskspawners', spawner['metadata']['name'])}/status"
+
+    written = server.api.patch(path, {"status": SPAWNER_STATUS}, fieldValidation="Strict").expect()
+    header, row = (line.split() for line in server.kubectl("get", "taskspawners").out.splitlines())
+
+    assert SPAWNER_STATUS == written["status"]
+    assert ["NAME", "WORKSPACE", "SUSPEND", "PHASE", "ACTIVE", "DISCOVERED", "TASKS", "AGE"] == header
+    assert ["fix-bugs", "my-workspace", "true", "Running", "2", "3", "7"] == row[:-1]
