@@ -13,7 +13,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from kelos.api.kinds import Manifest
-from kelos.install import templates
+from kelos.install import reference, templates
 from kelos.install.controller import Installation, build_controller
 from kelos.install.crds import build_crds
 from kelos.install.policy import build_opt_in, build_policy
@@ -23,6 +23,7 @@ Generator = Callable[[], Iterable[tuple[str, str]]]
 
 GENERATORS: tuple[Generator | str, ...] = (
     templates.crd_templates,
+    reference.pages,
     "kelos.cli.reference:pages",
     "kelos.action.reference:pages",
 )
