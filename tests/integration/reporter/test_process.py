@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -11,7 +13,7 @@ import reported
 from fakes.github_server.served import served
 from fakes.github_server.server import TOKEN, GitHubServer
 from kelos.api import names
-from kelos.api.kinds import CRD, NAMESPACE, SECRET, TASK
+from kelos.api.kinds import CRD, NAMESPACE, SECRET, TASK, TASK_SPAWNER, WORKSPACE
 from kelos.cluster.protocol import ChangeType
 from kelos.install.crds import build_crds
 from kelos.local.cluster import LocalCluster
@@ -26,32 +28,63 @@ pytestmark = pytest.mark.anyio
 SECONDS = 30.0
 
 
-async def test_a_task_that_fails_is_told_of_and_then_expires():
-    """From the API server over our controller to GitHub's own HTTP; a time to live of 0 loses no report."""
+@asynccontextmanager
+async def controller() -> AsyncIterator[tuple[LocalCluster, GitHubServer, str]]:
+    """The process, its cluster, a GitHub and the root of its API."""
     cluster = LocalCluster(open_plane(Store()))
     for crd in build_crds():
         await cluster.create(CRD, crd)
     await cluster.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": make.NAMESPACE}})
     await cluster.create(SECRET, make.secret_manifest("git", GITHUB_TOKEN=TOKEN))
     github = GitHubServer()
-    github.open_issue()
     with served(github) as url:
+        running = asyncio.ensure_future(run_controller(cluster, settings=Settings(), log=SilentLog()))
+        try:
+            async with asyncio.timeout(SECONDS):
+                yield cluster, github, url
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def gone(cluster: LocalCluster, version: str) -> None:
+    """Wait until a Task is deleted."""
+    async for change in cluster.watch(TASK, make.NAMESPACE, resource_version=version):
+        if change.type is ChangeType.DELETED:
+            return
+
+
+async def test_a_task_that_fails_is_told_of_and_then_expires():
+    """From the API server over our controller to GitHub's own HTTP; a time to live of 0 loses no report."""
+    async with controller() as (cluster, github, url):
+        github.open_issue()
         annotations, labels = reported.notes(source_api_url=url), {names.LABEL_SPAWNER: reported.SPAWNER}
         meta = {"annotations": annotations, "labels": labels, "finalizers": [names.FINALIZER_REPORT]}
         task = make.task_manifest("loop", meta=meta, dependsOn=["loop"], ttlSecondsAfterFinished=0)
-        running = asyncio.ensure_future(run_controller(cluster, settings=Settings(), log=SilentLog()))
-        made = await cluster.create(TASK, task)
-        async with asyncio.timeout(SECONDS):
-            await deleted(cluster, made["metadata"]["resourceVersion"])
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await gone(cluster, (await cluster.create(TASK, task))["metadata"]["resourceVersion"])
 
     (comment,) = github.shop.comments.listed(github.step)
     assert "Task `loop` has **failed**. ❌" in comment["body"]
     assert "`DependencyCycle`" in comment["body"]
 
 
-async def deleted(cluster: LocalCluster, version: str) -> None:
-    async for change in cluster.watch(TASK, make.NAMESPACE, resource_version=version):
-        if change.type is ChangeType.DELETED:
-            return
+async def test_an_issue_hears_of_the_task_that_was_made_of_it():
+    """From a TaskSpawner to the comment below the issue: what the engine writes on a Task is what reports need."""
+    async with controller() as (cluster, github, url):
+        number = github.open_issue("Broken")
+        await cluster.create(
+            WORKSPACE,
+            make.workspace_manifest(repo=f"{url.removesuffix('/api/v3')}/acme/shop.git", secretRef={"name": "git"}),
+        )
+        template = {"type": "demo", "credentials": {"type": "none"}, "workspaceRef": {"name": "repo"}}
+        spec = {
+            "when": {"githubIssues": {"reporting": {"comments": {}}}},
+            "taskTemplate": {**template, "dependsOn": ["bugs-1"], "ttlSecondsAfterFinished": 0},
+        }
+        meta = {"name": "bugs", "namespace": make.NAMESPACE}
+        manifest = {"apiVersion": TASK_SPAWNER.api_version, "kind": TASK_SPAWNER.kind, "metadata": meta, "spec": spec}
+        await gone(cluster, (await cluster.create(TASK_SPAWNER, manifest))["metadata"]["resourceVersion"])
+
+    (comment,) = github.shop.comments.listed(github.step)
+    assert (number, "kelos-bot") == (comment["number"], comment["author"])
+    assert "Task `bugs-1` has **failed**. ❌" in comment["body"]

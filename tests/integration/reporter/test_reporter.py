@@ -193,8 +193,10 @@ async def test_an_app_without_the_right_is_told_so():
         await stage.create(checks=True, comments=False, status=reported.running())
         await wait()
         (event,) = await stage.events()
-        assert event.startswith("ReportFailed: The check could not be written: GitHub forbids POST")
-        assert "check-runs" in event
+        assert event.startswith(
+            "ReportFailed: The check could not be written: GitHub does not let Secret 'git' write to"
+        )
+        assert "/repos/acme/shop/check-runs" in event
 
         await wait(SETTLE * 2)
         assert ["pending"] == [status["state"] for status in stage.statuses()] or stage.check_runs()
