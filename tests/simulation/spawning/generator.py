@@ -30,7 +30,16 @@ PLAIN = (
 FAULTS = (*CHANCE, *SECONDS, *PLAIN, "clock jump", "crash after writes", "crash after writes", "tracker hangs")
 THEMES: dict[str, tuple[str, ...]] = {
     "anything": FAULTS,
-    "leaders": ("twin", "twin", "sleeper", "tracker hangs", "tracker hangs", "lagging cache", "slow calls"),
+    "leaders": (
+        "twin",
+        "late creates",
+        "late creates",
+        "sleeper",
+        "tracker hangs",
+        "tracker hangs",
+        "lagging cache",
+        "slow calls",
+    ),
     "deaths": ("crash after writes", "crash after writes", "crash", "lost answers", "errors"),
     "trackers": ("tracker lags", "tracker lags", "token is dead", "tracker is down", "rate limit", "tracker hangs"),
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 import make
 from kelos.api import names
-from kelos.api.kinds import TASK_SPAWNER, WORKSPACE, Manifest
+from kelos.api.kinds import TASK, TASK_SPAWNER, WORKSPACE, Kind, Manifest
 from kelos.api.task_spawner import TaskSpawner
 from kelos.api.work_item import WorkItem
 from kelos.api.workspace import Workspace
@@ -133,10 +133,28 @@ class Log:
 
 
 @dataclass
+class LateDoor(Door):
+    """Tasks that are created through it may arrive when nobody expects them any more."""
+
+    creates_until: float = 0.0
+
+    async def create(self, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
+        if kind is TASK and (seconds := self.creates_until - asyncio.get_running_loop().time()) > 0:
+            late = asyncio.ensure_future(self._late(seconds, kind, manifest, options))
+            late.add_done_callback(lambda task: task.cancelled() or task.exception())  # its sender may be gone
+            return await asyncio.shield(late)
+        return await super().create(kind, manifest, **options)
+
+    async def _late(self, seconds: float, kind: Kind, manifest: Manifest, options: Any) -> Manifest:
+        await asyncio.sleep(seconds)
+        return await self.cluster.create(kind, manifest, **options)
+
+
+@dataclass
 class Process:
     """One process and its way to the API."""
 
-    door: Door
+    door: LateDoor
     running: asyncio.Task[None]
     left_writes: float | None = None
 
@@ -224,11 +242,15 @@ class Stage:
                 for process in self.processes:
                     process.door.sleeps_until = fault.until
                 self._start_process()
+            case "late creates":
+                for process in self.processes:
+                    process.door.creates_until = fault.until
+                self._start_process()
             case "clock jump":
                 self._skew += timedelta(seconds=fault.amount)
 
     async def _finish(self, fault: Any) -> None:
-        if fault.what in ("twin", "takeover") and len(self.processes) > 1:
+        if fault.what in ("twin", "takeover", "late creates") and len(self.processes) > 1:
             leaver = self.processes.pop(0)
             leaver.running.cancel()
             await asyncio.wait({leaver.running})
@@ -238,7 +260,7 @@ class Stage:
             self._start_process()
 
     def _start_process(self) -> None:
-        door = Door(LocalCluster(self.plane), self.weather, self.rng, self._sent)
+        door = LateDoor(LocalCluster(self.plane), self.weather, self.rng, self._sent)
         found = build_caches(door, None, partial(Cache, rng=self.rng))  # type: ignore[arg-type]
         caches = SpawnerCaches(spawners=found.spawners, tasks=found.tasks, workspaces=found.workspaces)
         controller = SpawnerController(

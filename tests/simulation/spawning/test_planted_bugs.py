@@ -8,11 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kelos.api.work_item import Trigger
-from kelos.controllers.task_spawner import maker, observer, passes
+from kelos.controllers.task_spawner import maker, passes
 from kelos.plan import Patch
 from kelos.spawning import choose, housekeeping, room
 from kelos.spawning.ledger import writing
-from kelos.spawning.view import SpawnerView
 from simulation.spawning.generator import THEMES, generate
 from simulation.spawning.stage import play
 
@@ -66,20 +65,6 @@ def keeps_a_task_that_came_too_late(patch):
     patch.setattr(
         housekeeping, "_let_go", lambda view, task, entry: [housekeeping._drop(view.spawner.meta.namespace, task)]
     )
-
-
-@bug("happens once")
-def believes_its_cache_that_a_claim_was_not_fulfilled(patch):
-    async def look_for(self, ledger, seen):
-        claimed = {claim.name for claim in ledger.head.claims.values()}
-        return (), frozenset(claimed - seen)
-
-    def note(ledger, task):
-        return None if task.key in ledger.head.claims else original(ledger, task)
-
-    original = housekeeping._to_note
-    patch.setattr(observer.Observer, "_look_for", look_for)
-    patch.setattr(housekeeping, "_to_note", note)
 
 
 @bug("loses nothing", theme="deaths")
@@ -156,8 +141,7 @@ def never_lets_go(patch):
 
 
 @bug("does not break")
-def stumbles_over_an_empty_listing(patch):
-    patch.setattr(SpawnerView, "may_forget", lambda self, key: True)
+def stumbles_over_an_item_without_a_wish(patch):
     patch.setattr(choose, "_rank", lambda view, sighting: 1 // len(view.spawner.spec.when.source.priority_labels))
 
 
