@@ -27,14 +27,16 @@ class Schedules:
 
 
 @asynccontextmanager
-async def engine(cluster: Any, now: Callable[[], datetime], sources: Any = None) -> AsyncIterator[SpawnerController]:
+async def engine(
+    cluster: Any, now: Callable[[], datetime], *, namespace: str | None = None
+) -> AsyncIterator[SpawnerController]:
     """With caches that are complete."""
-    found = build_caches(cluster, None)
+    found = build_caches(cluster, namespace)
     caches = SpawnerCaches(spawners=found.spawners, tasks=found.tasks, workspaces=found.workspaces)
     running = SpawnerController(
         cluster,
         caches=caches,
-        sources=sources or Schedules(),
+        sources=Schedules(),
         recipe=Recipe(),
         now=now,
         monotonic=lambda: now().timestamp(),

@@ -108,7 +108,7 @@ class Recipe:
             "finalizers": [names.FINALIZER_SPAWNED],
             "ownerReferences": [{**owner, "name": spawner.meta.name, "uid": spawner.meta.uid}],
         }
-        return make.task_manifest(name, meta=meta)
+        return make.task_manifest(name, meta={**meta, "namespace": spawner.meta.namespace})
 
     def problems(self, spawner: TaskSpawner) -> tuple[str, ...]:
         return ()

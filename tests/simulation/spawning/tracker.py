@@ -89,20 +89,19 @@ class IssueSource:
     async def look(self) -> Listing:
         self.tracker.looks += 1
         await self._travel()
-        found = [issue for issue in self._shown() if issue.is_open]
+        found = [issue for issue in self.tracker.as_of(self.tracker.clock()) if issue.is_open]
         return Listing(sightings=tuple(Sighting(key=issue.key, revision=issue.revision) for issue in found))
 
     async def read(self, sighting: Sighting) -> WorkItem | None:
         self.tracker.reads += 1
         await self._travel()
-        issue = next((issue for issue in self._shown() if issue.key == sighting.key), None)
+        # A listing may tell of a change that nobody can read yet.
+        shown = self.tracker.as_of(self.tracker.clock() - self.tracker.weather.amount("tracker lags"))
+        issue = next((issue for issue in shown if issue.key == sighting.key), None)
         if issue is None or not issue.is_open or (self.asks and not issue.triggers):
             return None
         trigger = issue.trigger if self.asks else Trigger()
         return WorkItem(key=issue.key, revision=issue.revision, trigger=trigger)
-
-    def _shown(self) -> list[Issue]:
-        return self.tracker.as_of(self.tracker.clock() - self.tracker.weather.amount("tracker lags"))
 
     async def _travel(self) -> None:
         weather = self.tracker.weather

@@ -25,6 +25,8 @@ from kelos.spawning.room import room_of
 from kelos.spawning.view import Chosen, SpawnerView, Wanted
 
 READS_AT_ONCE = 4
+NOTE_SECONDS = 0.5
+"""After Tasks were made they are noted as soon as a watch tells of them, and at the latest now."""
 FRESH_SECONDS = 30.0
 """How old a claim may be when its Task is created on its word."""
 
@@ -55,7 +57,8 @@ class Maker:
             await self._create(chosen, manifest, fresh_until, memory)
         if limit is not None:
             raise limit
-        return 0.0 if len(wanted) > len(read) and len(choice.chosen) < room_of(view) else None
+        has_more = len(wanted) > len(read) and len(choice.chosen) < room_of(view)
+        return NOTE_SECONDS if built or has_more else None
 
     async def _read_some(
         self, view: SpawnerView, wanted: Sequence[Wanted], source: Source, memory: Memory
