@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kelos.api.kinds import TASK, TASK_SPAWNER
-from kelos.api.names import FINALIZER_SPAWNED, FINALIZER_SPAWNER
+from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED, FINALIZER_SPAWNER
 from kelos.api.task_spawner import TaskSpawner
 from kelos.plan import Delete, DropFinalizer, Step
 from kelos.spawning.ledger.entry import Entry, made, mark_of
@@ -99,6 +99,7 @@ def _to_note(ledger: Ledger, task: SpawnedTask) -> Entry | None:
 
 
 def _let_go(view: SpawnerView, task: SpawnedTask, entry: Entry | None) -> list[Step]:
+    """A Task that came too late goes at once, and nothing is reported of it."""
     namespace = view.spawner.meta.namespace
     is_known = not task.key or (entry is not None and entry.mark == mark_of(task.uid))
     if is_known:
@@ -106,7 +107,7 @@ def _let_go(view: SpawnerView, task: SpawnedTask, entry: Entry | None) -> list[S
     going: list[Step] = []
     if not task.is_being_deleted:
         going.append(Delete(kind=TASK, namespace=namespace, name=task.name, uid=task.uid))
-    return [*going, _drop(namespace, task)]
+    return [*going, _drop(namespace, task), replace(_drop(namespace, task), finalizer=FINALIZER_REPORT)]
 
 
 def _failures(view: SpawnerView) -> list[Entry]:

@@ -9,6 +9,7 @@ from kelos.api.conditions import MESSAGE_LIMIT, merge_patch, set_condition, time
 from kelos.api.kinds import TASK_SPAWNER, Manifest
 from kelos.api.spawner_status import SpawnerCondition, SpawnerPhase
 from kelos.plan import SetStatus
+from kelos.spawning.cron import tick_of_key
 from kelos.spawning.room import is_used_up
 from kelos.spawning.view import SpawnerView
 
@@ -79,6 +80,9 @@ def _phase(view: SpawnerView) -> tuple[SpawnerPhase, str]:
         return SpawnerPhase.PENDING, "Not looked yet"
     if is_used_up(view):
         return SpawnerPhase.RUNNING, _used_up(view)
+    tick = tick_of_key(view.ledger.head.watermark)
+    if view.spawner.spec.when.cron is not None and tick is not None:
+        return SpawnerPhase.RUNNING, f"Ticks up to {timestamp(tick)} are handled"
     found = len(discovery.sightings)
     items = f"Found {found} item{'' if found == 1 else 's'}"
     return SpawnerPhase.RUNNING, f"{items}. {discovery.note}" if discovery.note else items

@@ -15,7 +15,7 @@ CHANCE = {
     "repeated events": (0.1, 0.9),
     "torn watches": (0.05, 0.5),
 }
-SECONDS = {"slow calls": (0.5, 12.0), "lagging cache": (1.0, 30.0), "tracker lags": (1.0, 8.0)}
+SECONDS = {"slow calls": (0.5, 12.0), "lagging cache": (1.0, 30.0), "tracker lags": (4.0, 8.0)}
 PLAIN = (
     "frozen cache",
     "outage",
@@ -41,7 +41,15 @@ THEMES: dict[str, tuple[str, ...]] = {
         "slow calls",
     ),
     "deaths": ("crash after writes", "crash after writes", "crash", "lost answers", "errors"),
-    "trackers": ("tracker lags", "tracker lags", "token is dead", "tracker is down", "rate limit", "tracker hangs"),
+    "trackers": (
+        "tracker lags",
+        "tracker lags",
+        "tracker lags",
+        "token is dead",
+        "tracker is down",
+        "rate limit",
+        "tracker hangs",
+    ),
 }
 """Which faults there are: what happens rarely together is not found by chance."""
 ASKED = {"githubIssues": {"pollInterval": "10s", "triggerComment": "/kelos"}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import make
+from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED
 from kelos.api.work_item import Trigger
 from kelos.plan import Delete, DropFinalizer
 from kelos.spawning.housekeeping import first_entries, housekeeping
@@ -35,7 +36,8 @@ def test_a_task_that_came_too_late_goes_without_having_run():
     late = task("1", name="triage-1-late", is_unnoted=True)
     chores = housekeeping(view(ledger=ledger(entry("1")), tasks=(late,)))
 
-    assert [Delete, DropFinalizer] == [type(step) for step in chores.after]
+    assert [Delete, DropFinalizer, DropFinalizer] == [type(step) for step in chores.after]
+    assert [FINALIZER_SPAWNED, FINALIZER_REPORT] == [step.finalizer for step in chores.after[1:]]
     assert "uid-triage-1-late" == chores.after[0].uid
 
 

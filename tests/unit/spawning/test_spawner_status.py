@@ -93,3 +93,10 @@ def test_the_same_facts_are_not_written_again():
     seen = view("1")
 
     assert set_status(replace(seen, status=told(seen))) is None
+
+
+def test_a_schedule_says_how_far_it_is():
+    cron = spawner(when={"cron": {"schedule": "* * * * *"}})
+    body = told(view(of=cron, ledger=ledger(watermark="20260207-0859")))
+
+    assert "Ticks up to 2026-02-07T08:59:00Z are handled" == body["message"]
