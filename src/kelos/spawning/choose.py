@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kelos.api.github_sources import GitHubIssues, GitHubPullRequests
@@ -45,19 +45,19 @@ def to_read(view: SpawnerView) -> tuple[Wanted, ...]:
     return (*claimed, *sorted(_candidates(view), key=lambda wanted: _rank(view, wanted.sighting)))
 
 
-def choose(view: SpawnerView, read: Mapping[str, WorkItem | None], name_of: NameOf) -> Choice:
-    """Of the items that were read: those with a reason and a place, in order of urgency."""
+def choose(view: SpawnerView, wanted: Sequence[Wanted], read: Mapping[str, WorkItem | None], name_of: NameOf) -> Choice:
+    """Of the items that were read: those with a reason and a place, in the order of `wanted`."""
     left = room_of(view)
     chosen: list[Chosen] = []
     fruitless, crowded, released = list[str](), list[str](), _vanished(view)
     problems: dict[str, str] = {}
     taken = set(view.by_name) | {claim.name for claim in view.ledger.head.claims.values()}
-    for wanted in to_read(view):
-        key, own = wanted.sighting.key, wanted.claim
+    for each in wanted:
+        key, own = each.sighting.key, each.claim
         if key not in read or (not left and own is None):
             continue
         try:
-            found = _chosen(wanted, read[key], name_of)
+            found = _chosen(each, read[key], name_of)
         except UserError as error:
             problems[key] = str(error)
             continue
@@ -98,9 +98,12 @@ def _vanished(view: SpawnerView) -> list[str]:
 def _candidates(view: SpawnerView) -> Iterator[Wanted]:
     spec, ledger = view.spawner.spec, view.ledger
     hears, is_scheduled = hears_again(spec), spec.when.cron is not None
+    may_come_again = hears or spec.retry_policy.max_retries > 0
     for sighting in view.discovery.sightings or ():
         key = sighting.key
         if key in ledger.head.claims or _is_in_trouble(view, key):
+            continue
+        if not may_come_again and ledger.is_handled(key):
             continue
         entry = ledger.find(key)
         if entry is None:

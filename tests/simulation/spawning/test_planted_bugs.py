@@ -148,7 +148,11 @@ def counts_only_tasks_that_are_there(patch):
 
 @bug("keeps its limits")
 def tries_again_without_end(patch):
-    patch.setattr(choose, "retry_at", lambda entry, spec: entry.failed_at if spec.retry_policy.max_retries else None)
+    def retry_at(entry, spec):
+        return entry.failed_at if spec.retry_policy.max_retries else None
+
+    patch.setattr(choose, "retry_at", retry_at)
+    patch.setattr(housekeeping, "retry_at", retry_at)
 
 
 @bug("leaves nothing behind")

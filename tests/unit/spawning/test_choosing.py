@@ -25,7 +25,10 @@ def read(view):
 
 
 def chosen(view, *items):
-    return [(each.claim.name, each.is_new) for each in choose(view, {each.key: each for each in items}, name_of).chosen]
+    return [
+        (each.claim.name, each.is_new)
+        for each in choose(view, to_read(view), {each.key: each for each in items}, name_of).chosen
+    ]
 
 
 def test_a_new_item_becomes_a_task():
@@ -147,20 +150,22 @@ def test_a_claim_whose_item_is_gone_is_given_back():
     known = ledger(claims=(claim("2"),))
     seen = view("1", ledger=known, absent=frozenset({"triage-2"}))
 
-    assert ("2",) == choose(seen, {}, name_of).released
+    assert ("2",) == choose(seen, (), {}, name_of).released
 
 
 def test_a_claim_is_kept_while_the_source_does_not_tell_everything():
     known = ledger(claims=(claim("2"),))
     partly = Discovery(number=1, sightings=(), is_complete=False)
 
-    assert () == choose(view(discovery=partly, ledger=known, absent=frozenset({"triage-2"})), {}, name_of).released
+    seen = view(discovery=partly, ledger=known, absent=frozenset({"triage-2"}))
+
+    assert () == choose(seen, to_read(seen), {}, name_of).released
 
 
 def test_a_claim_for_a_comment_that_is_gone_becomes_one_for_the_next():
     known = ledger(claims=(claim("2", trigger=Trigger(key="comment:1", at=EARLIER)),))
     seen = view("2", of=spawner(when=ASKED), ledger=known, absent=frozenset({"triage-2"}))
-    (found,) = choose(seen, {"2": item("2", "comment:2", make.NOW)}, name_of).chosen
+    (found,) = choose(seen, to_read(seen), {"2": item("2", "comment:2", make.NOW)}, name_of).chosen
 
     assert ("triage-2", "comment:2", True) == (found.claim.name, found.claim.trigger.key, found.is_new)
 
@@ -177,7 +182,8 @@ def test_one_items_mistake_is_its_own():
             raise UserError("nameTemplate: no such variable")
         return item.key
 
-    choice = choose(view("1", "2"), {"1": item("1"), "2": item("2")}, name_or_fail)
+    seen = view("1", "2")
+    choice = choose(seen, to_read(seen), {"1": item("1"), "2": item("2")}, name_or_fail)
 
     assert {"1": "nameTemplate: no such variable"} == choice.problems
     assert ["2"] == [each.claim.name for each in choice.chosen]
@@ -185,7 +191,8 @@ def test_one_items_mistake_is_its_own():
 
 def test_two_items_of_one_name_are_not_both_made():
     """The template says so; the second one waits."""
-    choice = choose(view("1", "2"), {"1": item("1"), "2": item("2")}, lambda *_: "nightly")
+    seen = view("1", "2")
+    choice = choose(seen, to_read(seen), {"1": item("1"), "2": item("2")}, lambda *_: "nightly")
 
     assert (1, ("2",)) == (len(choice.chosen), choice.crowded)
 

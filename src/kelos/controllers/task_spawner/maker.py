@@ -19,7 +19,7 @@ from kelos.controllers.task_spawner.scout import LONGEST_READ_SECONDS, in_time
 from kelos.errors import RateLimited, RemoteError, UserError
 from kelos.plan import Create, Plan
 from kelos.sources.protocol import Source
-from kelos.spawning.choose import MOST_READS, Choice, choose, to_read
+from kelos.spawning.choose import MOST_READS, Choice, choose
 from kelos.spawning.ledger.writing import Changes, record
 from kelos.spawning.room import room_of
 from kelos.spawning.view import Chosen, SpawnerView, Wanted
@@ -43,12 +43,16 @@ class Maker:
     tally: Tally
 
     async def make(
-        self, view: SpawnerView, source: Source, workspace: Workspace | None, memory: Memory
+        self,
+        view: SpawnerView,
+        wanted: Sequence[Wanted],
+        source: Source,
+        workspace: Workspace | None,
+        memory: Memory,
     ) -> float | None:
         """In how many seconds to go on when there is more to read. Raises RateLimited, after what could be done."""
-        wanted = to_read(view)
         read, limit = await self._read_some(view, wanted[:MOST_READS], source, memory)
-        choice = choose(view, read, self._name_of(view.spawner))
+        choice = choose(view, wanted, read, self._name_of(view.spawner))
         self._remember(choice, wanted, memory)
         built = await self._build(view, workspace, choice, memory)
         fresh_until = self.systems.monotonic() + FRESH_SECONDS

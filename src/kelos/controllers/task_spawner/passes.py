@@ -122,11 +122,12 @@ class Passes:
             if self.scout.is_due(memory) or spawner.spec.when.cron is not None:
                 source = await self.scout.look(spawner, self.maker.sources.of(spawner, workspace, schedule), memory)
                 view = replace(view, discovery=memory.discovery)
-            if memory.discovery.problem or not to_read(view):
+            wanted = to_read(view) if not memory.discovery.problem else ()
+            if not wanted:
                 return None
             if source is None:
                 source = await self.maker.sources.of(spawner, workspace, schedule)
-            return await self.maker.make(view, source, workspace, memory)
+            return await self.maker.make(view, wanted, source, workspace, memory)
         except (UserError, RemoteError) as error:
             self.scout.failed(spawner, error, memory)
             return None
