@@ -132,7 +132,7 @@ def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
     past = tuple(a for a in over if a.pod.is_being_deleted or (pod is not None and a.pod.uid != pod.uid))
     status = with_attempts(view, _phase(view, pod), past)
     if past and pod is not None:
-        status["podName"] = pod.name
+        status["podName"] = view.status["podName"] if _lacks_newest(view, pod) else pod.name
     leaving = [attempt.pod for attempt in past if attempt.pod.is_being_deleted]
     releases = release_early(view, leaving, knows_usage=has_used(status.get("usage")))
     steps = (*set_status(view, status), *_running_story(view, status), *releases)
@@ -141,6 +141,8 @@ def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
 
 def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
     job_name = view.job.name if view.job is not None else view.status.get("jobName", "")
+    if _lacks_newest(view, pod):
+        return dict(view.status)
     if pod is not None and pod.agent.has_started:
         since = view.status.get("startTime") or timestamp(pod.agent.started_at or view.now)
         message = f"The agent runs in pod '{pod.name}'"
@@ -163,10 +165,18 @@ def _is_behind(view: TaskView, pod: PodFacts | None) -> bool:
 
     Two controllers, one of them with an old view, would else take turns in contradicting each other.
     """
+    is_running = view.phase is Phase.RUNNING and not view.status.get("reason")
+    return is_running and _names_pod_at_work(view) and (pod is None or pod.name == view.status["podName"])
+
+
+def _lacks_newest(view: TaskView, pod: PodFacts | None) -> bool:
+    """Whether the status names a pod after the newest one of this view: it knows how that ended."""
+    return pod is not None and pod.uid in recorded(view) and _names_pod_at_work(view)
+
+
+def _names_pod_at_work(view: TaskView) -> bool:
     name = view.status.get("podName")
-    is_running = view.phase is Phase.RUNNING and not view.status.get("reason") and bool(name)
-    has_ended = any(entry["podName"] == name for entry in recorded(view).values())
-    return is_running and not has_ended and (pod is None or pod.name == name)
+    return bool(name) and all(entry["podName"] != name for entry in recorded(view).values())
 
 
 def _running_story(view: TaskView, status: Manifest) -> tuple[Step, ...]:

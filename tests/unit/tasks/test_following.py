@@ -45,6 +45,21 @@ def test_an_old_view_of_the_pod_does_not_contradict_the_status(pods):
     assert [] == kinds_of(plan(make.view(task, job=make.job(age=60), pods=pods)))
 
 
+@pytest.mark.parametrize("is_being_deleted", [False, True])
+def test_a_view_without_the_newest_pod_does_not_name_the_one_before(is_being_deleted):
+    gone = {
+        "podName": "fix-bug-x1",
+        "podUID": "uid-fix-bug-x1",
+        "phase": "Failed",
+        "reason": "AgentError",
+        "message": "boom",
+    }
+    task = make.task(status={**RUNNING, "podName": "fix-bug-x2", "attempts": [gone]}, retries=1)
+    first = make.ended_pod("fix-bug-x1", exit_code=1, age=60, is_being_deleted=is_being_deleted, holds_outcome=False)
+
+    assert [] == kinds_of(plan(make.view(task, job=make.job(age=90), pods=(first,))))
+
+
 def test_the_start_of_a_new_pod_is_told_when_the_end_of_the_old_one_is_written():
     gone = [
         {
