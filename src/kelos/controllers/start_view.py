@@ -14,7 +14,7 @@ from kelos.controllers.reading import find
 from kelos.errors import NotFound
 from kelos.pods.claim import claim_name
 from kelos.pods.job import job_name
-from kelos.tasks.blockers import BEFORE_LOCKS, first_blocker, needs_locks, needs_secrets
+from kelos.tasks.blockers import BEFORE_LOCKS, first_blocker, is_told_otherwise, needs_locks, needs_secrets
 from kelos.tasks.evidence.facts import JobFacts, controller_uid, moment, read_job
 from kelos.tasks.held.locks import holder_of, is_ours
 from kelos.tasks.held.token import app_secret, secret_name
@@ -37,9 +37,10 @@ class StartReader:
         if first_blocker(view, BEFORE_LOCKS) is not None:
             return view
         if needs_locks(view):
-            cached = self.locks.cached(view)
-            if any(holder_of(lock) and not is_ours(view, lock) for lock in cached):
-                return replace(view, locks=cached)
+            cached = replace(view, locks=self.locks.cached(view))
+            is_taken = any(holder_of(lock) and not is_ours(view, lock) for lock in cached.locks)
+            if is_taken and not is_told_otherwise(cached):
+                return cached
         fresh = await self.cluster.get(TASK, view.task.meta.namespace, view.task.meta.name)
         task = parse_task(fresh)
         if task.meta.uid != view.task.meta.uid:

@@ -219,6 +219,14 @@ def needs_locks(view: TaskView) -> bool:
     return bool(wanted_locks(view.task, view.workspace)) and first_blocker(view, BEFORE_LOCKS) is None
 
 
+def is_told_otherwise(view: TaskView) -> bool:
+    """Whether the status names somebody else in our lock: two old views would else contradict each other in turns."""
+    reasons = (Reason.CONCURRENCY_LIMIT.value, Reason.BRANCH_HELD.value)
+    blocker = first_blocker(view)
+    is_waiting = blocker is not None and view.status.get("reason") in reasons
+    return is_waiting and blocker is not None and view.status.get("message") != blocker.message
+
+
 def _transient(reason: Reason, message: str) -> Blocker:
     return Blocker(reason=reason, message=message, is_transient=True)
 

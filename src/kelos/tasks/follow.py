@@ -166,12 +166,12 @@ def _is_behind(view: TaskView, pod: PodFacts | None) -> bool:
     Two controllers, one of them with an old view, would else take turns in contradicting each other.
     """
     is_running = view.phase is Phase.RUNNING and not view.status.get("reason")
-    return is_running and _names_pod_at_work(view) and (pod is None or pod.name == view.status["podName"])
+    return is_running and pod is not None and pod.name == view.status.get("podName") and _names_pod_at_work(view)
 
 
 def _lacks_newest(view: TaskView, pod: PodFacts | None) -> bool:
-    """Whether the status names a pod after the newest one of this view: it knows how that ended."""
-    return pod is not None and pod.uid in recorded(view) and _names_pod_at_work(view)
+    """Whether the status names a pod that this view does not show: none is there, or one whose end it knows."""
+    return (pod is None or pod.uid in recorded(view)) and _names_pod_at_work(view)
 
 
 def _names_pod_at_work(view: TaskView) -> bool:

@@ -45,6 +45,12 @@ def test_an_old_view_of_the_pod_does_not_contradict_the_status(pods):
     assert [] == kinds_of(plan(make.view(task, job=make.job(age=60), pods=pods)))
 
 
+def test_a_view_without_a_pod_does_not_say_that_there_is_none():
+    told = {**PENDING, "podName": "fix-bug-x1", "message": "Pod 'fix-bug-x1' is being started"}
+
+    assert [] == kinds_of(plan(make.view(make.task(status=told), job=make.job(age=60))))
+
+
 @pytest.mark.parametrize("is_being_deleted", [False, True])
 def test_a_view_without_the_newest_pod_does_not_name_the_one_before(is_being_deleted):
     gone = {

@@ -14,6 +14,7 @@ from kelos.api.kinds import JOB, LEASE, PVC
 from kelos.api.reasons import Phase
 from kelos.plan import Create, Replace
 from kelos.settings import Settings
+from kelos.tasks.blockers import is_told_otherwise
 from kelos.tasks.held.locks import wanted_locks
 from kelos.tasks.plan import plan
 from kelos.tasks.view import Admission, Claim, Dependency, Lock, Scope
@@ -215,6 +216,14 @@ class TestBranch:
         decided = plan(self.view(Lock(label="abc", lease={}, holder="other", holder_uid="u")))
 
         assert "Branch 'feature' is held by Task 'other'" == status_of(decided)["message"]
+
+    @pytest.mark.parametrize(("holder", "is_news"), [("a", False), ("b", True)])
+    def test_another_holder_than_the_one_told_is_looked_at_closely(self, holder, is_news):
+        """Two controllers, one of them with an old view, would else contradict each other in turns."""
+        told = {"phase": "Waiting", "reason": "BranchHeld", "message": "Branch 'feature' is held by Task 'a'"}
+        lock = Lock(label="abc", lease={}, holder=holder, holder_uid="u")
+
+        assert is_news == is_told_otherwise(self.view(lock, status=told))
 
     def test_a_lock_of_an_ended_task_is_taken_over_at_its_version(self):
         """Two that take over at once cannot both succeed."""
