@@ -12,6 +12,7 @@ from kelos.api.kinds import Manifest
 from kelos.api.names import ANNOTATION_LEASE
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import EXIT_CODES, Reason
+from simulation.additions import with_additions
 from simulation.outside import Script
 from simulation.people import BEAT_SECONDS, LEASE_SECONDS
 from simulation.scenario import CALM_AT, Deed, Fault, Scenario, Wish
@@ -108,7 +109,8 @@ def generate(seed: int) -> Scenario:
         deeds += _life(rng, theme, name, names)
     births = [deed.at for deed in deeds if deed.do == "create"]
     faults = [_fault(rng, theme, births) for _ in range(rng.choice((0, 1, 1, 2, 2, 3)))]
-    return Scenario(seed=seed, deeds=tuple(sorted(deeds, key=lambda deed: deed.at)), faults=tuple(faults))
+    scenario = Scenario(seed=seed, deeds=tuple(sorted(deeds, key=lambda deed: deed.at)), faults=tuple(faults))
+    return with_additions(scenario)
 
 
 def _things(rng: Random) -> list[Deed]:

@@ -25,6 +25,8 @@ from kelos.outputs.document import encode_document
 from played_kubernetes import policy_verdict
 
 BACKOFF_SECONDS = 10.0
+NODE_GONE_SECONDS = 40.0
+"""After which Kubernetes takes the pods of a lost node for failed."""
 KILLED = 137
 
 
@@ -39,6 +41,8 @@ class Script:
     ends_after: float = 2.0
     when_told: Outcome | None = None
     """What the runner says when it is told to end; None is killed without a word."""
+    is_made_twice: bool = False
+    """A Job controller that sees its own pods late makes another one, and takes it away when it sees both."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,8 @@ class Attempt:
     born_at: datetime
     started_at: datetime | None = None
     told_at: datetime | None = None
+    lost_at: datetime | None = None
+    """When its node was lost: what goes on there is not seen any more."""
     ended_at: datetime | None = None
     exit_code: int | None = None
     said: Outcome | None = None
@@ -102,6 +108,16 @@ class Outside:
                 self._fail(pod, attempt, status)
                 return
 
+    def lose(self, task: str) -> None:
+        """Lose the node of a Task's pod: it is told to end, and cannot answer."""
+        for pod in self._all(POD):
+            attempt = self.attempts[pod["metadata"]["uid"]]
+            if pod["metadata"]["annotations"]["kelos.dev/task"] == task and attempt.ended_at is None:
+                attempt.lost_at = attempt.told_at = self.plane.now()
+                self._look_at(attempt.lost_at + timedelta(seconds=NODE_GONE_SECONDS))
+                self._delete(POD, pod)
+                return
+
     # The Job controller.
 
     def _job(self, job: Manifest, now: datetime) -> None:
@@ -123,9 +139,14 @@ class Outside:
             if not alive:
                 self._condition(job, "Failed", "DeadlineExceeded")
         elif any(attempt.has_succeeded for attempt in self._attempts_of(job)):
+            for pod in alive:
+                self._delete(POD, pod)
             self._condition(job, "Complete", "CompletionsReached")
+        elif len(alive) > 1:
+            self.attempts[alive[-1]["metadata"]["uid"]].verdict = "Ignore"
+            self._delete(POD, alive[-1])
         else:
-            self._repeat(job, now)
+            self._repeat(job, alive, now)
 
     def _is_late(self, job: Manifest, now: datetime) -> bool:
         limit = job["spec"].get("activeDeadlineSeconds")
@@ -135,23 +156,29 @@ class Outside:
         self._look_at(deadline)
         return now >= deadline
 
-    def _repeat(self, job: Manifest, now: datetime) -> None:
+    def _repeat(self, job: Manifest, alive: list[Manifest], now: datetime) -> None:
         """No pod is forgotten: Kubernetes tracks them with finalizers, which are not played here; what they do is."""
         attempts = self._attempts_of(job)
         verdicts = [attempt.verdict for attempt in attempts if attempt.verdict]
         if "FailJob" in verdicts:
+            for pod in alive:
+                self._delete(POD, pod)
             self._condition(job, "Failed", "PodFailurePolicy")
         elif verdicts.count("Count") > job["spec"].get("backoffLimit", 6):
             self._condition(job, "Failed", "BackoffLimitExceeded")
         elif len(verdicts) == len(attempts):
             ends = [attempt.ended_at for attempt in attempts if attempt.ended_at is not None]
             if not ends or self._is_due(max(ends), BACKOFF_SECONDS * 2 ** (len(ends) - 1)):
-                self._make_pod(job, now)
+                self._make_pods(job, now)
 
     def _attempts_of(self, job: Manifest) -> list[Attempt]:
         return [attempt for attempt in self.attempts.values() if attempt.job_uid == job["metadata"]["uid"]]
 
-    def _make_pod(self, job: Manifest, now: datetime) -> None:
+    def _make_pods(self, job: Manifest, now: datetime) -> None:
+        if self._make_pod(job, now).script.is_made_twice:
+            self._make_pod(job, now)
+
+    def _make_pod(self, job: Manifest, now: datetime) -> Attempt:
         meta, template = job["metadata"], job["spec"]["template"]
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": meta["name"], "uid": meta["uid"], "controller": True}
         body = {
@@ -172,6 +199,7 @@ class Outside:
         self.attempts[made["metadata"]["uid"]] = attempt
         if attempt.script.starts_after is not None:
             self._look_at(now + timedelta(seconds=attempt.script.starts_after))
+        return attempt
 
     # The kubelet.
 
@@ -179,7 +207,12 @@ class Outside:
         attempt, script = self.attempts[pod["metadata"]["uid"]], self.attempts[pod["metadata"]["uid"]].script
         if "deletionTimestamp" in pod["metadata"] and attempt.told_at is None:
             attempt.told_at = now
-        if attempt.ended_at is not None:
+        if attempt.ended_at is None and attempt.lost_at is not None:
+            if self._is_due(attempt.lost_at, NODE_GONE_SECONDS):
+                attempt.ended_at, attempt.is_disrupted = now, True
+                condition = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC"}
+                self._fail(pod, attempt, {"phase": "Failed", "conditions": [condition]})
+        elif attempt.ended_at is not None:
             if attempt.told_at is not None:
                 with suppress(Refusal):
                     self._delete(POD, pod, grace_seconds=0)
@@ -216,7 +249,8 @@ class Outside:
     def _fail(self, pod: Manifest, attempt: Attempt, status: Manifest) -> None:
         self._set(POD, pod, **status)
         job = next((job for job in self._all(JOB) if job["metadata"]["uid"] == attempt.job_uid), None)
-        attempt.verdict = policy_verdict(job, {**pod, "status": status}) if job is not None else "Count"
+        judged = policy_verdict(job, {**pod, "status": status}) if job is not None else "Count"
+        attempt.verdict = attempt.verdict or judged
 
     # The garbage collector.
 

@@ -17,7 +17,10 @@ from simulation.scenario import Deed, Scenario, Wish
 
 SECRET_VALUE = "sk-simulated-0d9f6c1e"
 REPOSITORIES = {"repo": "https://github.com/acme/shop.git", "twin": "https://GitHub.com/acme/shop/"}
-"""Two Workspaces of one repository: their branches are the same branches."""
+"""Workspaces of one repository: their branches are the same branches."""
+OF_AN_APP = ("disk", "vault")
+PERSISTENT = "disk"
+APP_DATA = {"appID": "1", "installationID": "2", "privateKey": SECRET_VALUE}
 LEASE_SECONDS = 20
 BEAT_SECONDS = 6.0
 
@@ -57,6 +60,9 @@ class People:
                 case "evict":
                     self.disturbed.add(deed.name)
                     outside.evict(deed.name)
+                case "lose node":
+                    self.disturbed.add(deed.name)
+                    outside.lose(deed.name)
                 case "bring":
                     await self.bring(deed.name)
                 case "take away":
@@ -86,8 +92,12 @@ class People:
         elif name == "house":
             manifest = make.agent_config_manifest("house", agentsMD="Write tests first.")
             await self.cluster.create(AGENT_CONFIG, manifest)
+        elif name == "app":
+            await self.cluster.create(SECRET, make.secret_manifest("app", **APP_DATA))
         else:
-            await self.cluster.create(WORKSPACE, make.workspace_manifest(name, REPOSITORIES[name]))
+            more = {"secretRef": {"name": "app"}, "persistent": name == PERSISTENT} if name in OF_AN_APP else {}
+            repository = REPOSITORIES.get(name, REPOSITORIES["repo"])
+            await self.cluster.create(WORKSPACE, make.workspace_manifest(name, repository, **more))
 
     async def _create(self, name: str, wish: Wish) -> None:
         manifest = make.task_manifest(name, meta={"annotations": dict(wish.annotations)}, **wish.spec)

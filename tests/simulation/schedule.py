@@ -17,6 +17,7 @@ from kelos.cluster import watch
 from kelos.controllers.task import TaskController
 from kelos.local.cluster import LocalCluster
 from kelos.settings import Settings
+from simulation.desk import TOKEN_BEGINNING, Desk
 from simulation.door import Door, Letter, Weather
 from simulation.outside import Outside
 from simulation.people import SECRET_VALUE, People
@@ -84,7 +85,7 @@ class Log:
 
     def warning(self, event: str, **fields: object) -> None:
         self._trace(f"log: {event} {fields}")
-        if SECRET_VALUE in f"{event} {fields}":
+        if any(secret in f"{event} {fields}" for secret in (SECRET_VALUE, TOKEN_BEGINNING)):
             self._watchman.complain("tells no secret", f"the log does: {event}")
 
     info = error = warning
@@ -124,6 +125,7 @@ class Stage:
         self.outside = Outside(self.plane, Random(f"outside {scenario.seed}"), self.people.script_of)
         self.watchman.outside = self.outside
         self.weather = Weather([f for f in scenario.faults if f.until > f.at])
+        self.desk = Desk(self.now, self.weather, Random(f"tokens {scenario.seed}"))
         self.processes: list[Process] = []
         self._job_creations: list[Letter] = []
         self._skew = timedelta()
@@ -236,6 +238,7 @@ class Stage:
             monotonic=self._time,
             log=Log(self.watchman, self._note),
             rng=self.rng,
+            tokens=self.desk,
         )
         running = asyncio.ensure_future(controller.run())
         process = Process(door, controller, running)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from kelos import apply as steps
+from kelos.api.kinds import JOB, SECRET
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Phase
 from kelos.cluster.watch import Cache
-from kelos.controllers import start_view, task_caches, task_view
+from kelos.controllers import lock_view, start_view, task_caches, task_view
 from kelos.controllers import task as controller
 from kelos.controllers.client_leases import ClientLeases
 from kelos.controllers.lock_view import LockReader
 from kelos.controllers.start_view import StartReader
 from kelos.plan import Plan, SetStatus
 from kelos.pods import job
-from kelos.tasks import dependencies, finish, follow, start, stop
+from kelos.tasks import blockers, dependencies, finish, follow, start, stop
 from kelos.tasks import plan as plans
 from kelos.tasks.evidence import attempts
 from kelos.tasks.evidence.diagnosis import Diagnosis
 from kelos.tasks.evidence.facts import PodFacts
-from kelos.tasks.held import locks
+from kelos.tasks.held import locks, token
+from kelos.tasks.view import Scope
+from simulation import desk
 from simulation.generator import THEMES, generate
 from simulation.outside import Script
 from simulation.scenario import Deed, Fault, Scenario, Wish
@@ -61,6 +66,55 @@ def bug(law: str, *, theme: str = "anything", scenario: Scenario | None = None) 
 def takes_a_lock_that_is_held(patch):
     patch.setattr(locks, "holder_of", lambda lock: "")
     patch.setattr(start_view, "holder_of", lambda lock: "")
+
+
+ON_DISK = Wish(spec={"workspaceRef": {"name": "disk"}})
+TWO_ON_A_DISK = Scenario(
+    seed=1,
+    deeds=(
+        Deed(at=0.0, do="bring", name="app"),
+        Deed(at=0.0, do="bring", name="disk"),
+        Deed(at=1.0, do="create", name="a", wish=ON_DISK),
+        Deed(at=1.0, do="create", name="b", wish=ON_DISK),
+    ),
+)
+
+
+@bug("has its Workspace alone", scenario=TWO_ON_A_DISK)
+def shares_a_persistent_workspace(patch):
+    def wanted_locks(task, workspace):
+        return tuple(lock for lock in original(task, workspace) if lock.scope is Scope.BRANCH)
+
+    original = locks.wanted_locks
+    for module in (lock_view, blockers):
+        patch.setattr(module, "wanted_locks", wanted_locks)
+
+
+@bug("has its token", scenario=TWO_ON_A_DISK)
+def starts_before_it_has_a_token(patch):
+    patch.setattr(start, "needs_mint", lambda view: False)
+    patch.setattr(follow, "with_renewal", lambda view, decided: decided)
+
+
+@bug("has its token", scenario=TWO_ON_A_DISK)
+def takes_any_token_for_a_fresh_one(patch):
+    patch.setattr(desk, "LIFE", timedelta(seconds=1))
+    patch.setattr(token, "seconds_left", lambda view: 1.0)
+
+
+@bug("tells no secret", scenario=TWO_ON_A_DISK)
+def writes_its_token_where_people_read(patch):
+    async def told(step, cluster):
+        meta = step.manifest["metadata"]
+        secret = await cluster.get(SECRET, meta["namespace"], f"{meta['name']}-github-token")
+        meta["annotations"]["token"] = secret["data"]["GITHUB_TOKEN"]
+        await cluster.create(step.kind, step.manifest)
+
+    async def create(step, cluster):
+        await (told if step.kind is JOB else original)(step, cluster)
+
+    original = steps._create
+    patch.setattr(steps, "_create", create)
 
 
 ON_X = {"branch": "x", "workspaceRef": {"name": "repo"}}
@@ -326,11 +380,11 @@ def breaks(law: str, scenario: Scenario) -> bool:
     return any(violation.law == law for violation in play(scenario).violations)
 
 
-SCENARIOS = (UNSEEN_POD, SECOND_JOB, DELETED_JOB, KEPT_RESULTS)
+SCENARIOS = (TWO_ON_A_DISK, UNSEEN_POD, SECOND_JOB, DELETED_JOB, KEPT_RESULTS)
 
 
 def test_the_same_schedules_come_right_without_a_bug():
-    assert [()] * 4 == [play(scenario).violations for scenario in SCENARIOS]
+    assert [()] * 5 == [play(scenario).violations for scenario in SCENARIOS]
 
 
 @pytest.mark.parametrize("name", BUGS)

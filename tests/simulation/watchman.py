@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from kelos.api.kinds import Manifest
-from kelos.api.names import ANNOTATION_LEASE, FINALIZER_OUTCOME, LABEL_TASK_UID
+from kelos.api.names import ANNOTATION_LEASE, ANNOTATION_TOKEN_EXPIRES, FINALIZER_OUTCOME, LABEL_TASK_UID
 from kelos.local.store import Entry, Key
+from kelos.tasks.evidence.facts import moment
+from kelos.tasks.held.token import secret_name
+from make import NAMESPACE
+from simulation.desk import TOKEN_BEGINNING
 from simulation.outside import Attempt, Outside
-from simulation.people import SECRET_VALUE, People
+from simulation.people import OF_AN_APP, PERSISTENT, SECRET_VALUE, People
 
-LEAKS = (SECRET_VALUE.encode(), base64.b64encode(SECRET_VALUE.encode()))
+SECRETS = (SECRET_VALUE.encode(), TOKEN_BEGINNING.encode())
+LEAKS = (*SECRETS, *map(base64.b64encode, SECRETS))
 CHANGES_AFTER_THE_END = {"attempts", "usage"}
 RETRIABLE_EXITS = {80, 81, 85}
 RESERVED_EXITS = range(80, 89)
@@ -128,15 +133,31 @@ class Watchman:
         uid = new["metadata"]["labels"][LABEL_TASK_UID]
         task = self.tasks[uid]
         mine = self.outside.attempts[new["metadata"]["uid"]]
-        past = [a for a in self._attempts(uid) if a is not mine and a.started_at is not None]
+        self._token(uid, task)
+        past = [a for a in self._attempts(uid) if a.started_at is not None and not _is_twin(a, mine)]
         if past and (why := self._may_not_repeat(uid, task, past)):
             self.complain("runs once", f"an agent of Task {task['metadata']['name']} was started again: {why}")
-        branch = _branch(task)
-        rivals = [u for u, other in self.tasks.items() if u != uid and branch and _branch(other) == branch]
-        for rival in rivals:
-            if any(attempt.runs for attempt in self._attempts(rival)):
-                both = f"Tasks {task['metadata']['name']} and {self.tasks[rival]['metadata']['name']}"
-                self.complain("has its branch alone", f"{both} work on branch {branch} at once")
+        for rival, other in self.tasks.items():
+            shared = _places(task) & _places(other)
+            if rival != uid and shared and any(attempt.runs for attempt in self._attempts(rival)):
+                both = f"Tasks {task['metadata']['name']} and {other['metadata']['name']}"
+                for what, name in sorted(shared):
+                    self.complain(f"has its {what} alone", f"{both} work on {what} {name} at once")
+
+    def _token(self, uid: str, task: Manifest) -> None:
+        """The agent of a Task that is still there finds a token that lives."""
+        name, store = task["metadata"]["name"], self.outside.plane.store
+        there = store.get(Key(resource="tasks.kelos.dev", namespace=NAMESPACE, name=name))
+        workspace = (task["spec"].get("workspaceRef") or {}).get("name")
+        if workspace not in OF_AN_APP or there is None or there.manifest["metadata"]["uid"] != uid:
+            return
+        secret = store.get(Key(resource="secrets", namespace=NAMESPACE, name=secret_name(name)))
+        if secret is None:
+            self.complain("has its token", f"the agent of Task {name} starts without one")
+            return
+        expires = secret.manifest["metadata"]["annotations"][ANNOTATION_TOKEN_EXPIRES]
+        if moment(expires) <= self.outside.plane.now():
+            self.complain("has its token", f"the agent of Task {name} starts with one that has expired")
 
     def _may_not_repeat(self, uid: str, task: Manifest, past: list[Attempt]) -> str:
         """Why there must be no other agent; empty when an earlier end allows it."""
@@ -193,7 +214,9 @@ class Watchman:
         others = [t for u, t in there.items() if u != uid and not _is_over(t.get("status") or {})]
         if status.get("reason") == "DependencyUnfinished":
             return any(t["metadata"]["name"] in task["spec"]["dependsOn"] for t in others)
-        return status.get("reason") == "BranchHeld" and any(_branch(t) == _branch(task) for t in others)
+        if status.get("reason") not in ("BranchHeld", "ConcurrencyLimit"):
+            return False
+        return any(_places(t) & _places(task) for t in others)
 
     def leftovers(self, there: dict[str, Manifest]) -> Iterator[str]:
         """What belongs to nobody any more."""
@@ -235,6 +258,13 @@ def _phase(pod: Manifest) -> str:
     return str((pod.get("status") or {}).get("phase") or "")
 
 
-def _branch(task: Manifest) -> str:
-    """All Workspaces here are of one repository."""
-    return str(task["spec"].get("branch") or "") if task["spec"].get("workspaceRef") else ""
+def _places(task: Manifest) -> set[tuple[str, str]]:
+    """What it needs for itself, kind and name. All Workspaces here are of one repository."""
+    workspace, branch = (task["spec"].get("workspaceRef") or {}).get("name"), task["spec"].get("branch")
+    found = {("branch", branch)} if workspace and branch else set()
+    return found | ({("Workspace", workspace)} if workspace == PERSISTENT else set())
+
+
+def _is_twin(one: Attempt, other: Attempt) -> bool:
+    """Whether a Job controller made both at once, or they are the same."""
+    return one.job_uid == other.job_uid and one.born_at == other.born_at
