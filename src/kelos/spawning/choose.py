@@ -140,16 +140,15 @@ def _chosen(wanted: Wanted, item: WorkItem | None, name_of: NameOf) -> Chosen | 
     if claim is not None and claim.trigger.key == item.trigger.key:
         return Chosen(claim=claim, item=item, is_new=False)
     if entry is None or is_asked_again(entry, item.trigger):
-        return _new(wanted, item, entry, item.trigger, 0, name_of)
+        return _new(item, entry, item.trigger, 0, name_of)
     if wanted.why is Why.FAILED or (claim is not None and claim.attempt):
-        return _new(wanted, item, entry, entry.trigger, entry.attempt + 1, name_of)
+        return _new(item, entry, entry.trigger, entry.attempt + 1, name_of)
     return None
 
 
-def _new(
-    wanted: Wanted, item: WorkItem, entry: Entry | None, trigger: Trigger, attempt: int, name_of: NameOf
-) -> Chosen:
+def _new(item: WorkItem, entry: Entry | None, trigger: Trigger, attempt: int, name_of: NameOf) -> Chosen:
+    """The revision is that of what was read, which may be older than what was listed."""
     item = replace(item, trigger=trigger)
     name = name_of(item, entry is None, attempt)
-    claim = Claim(key=item.key, name=name, trigger=trigger, attempt=attempt, revision=wanted.sighting.revision)
+    claim = Claim(key=item.key, name=name, trigger=trigger, attempt=attempt, revision=item.revision)
     return Chosen(claim=claim, item=item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -202,3 +203,13 @@ def test_a_tick_before_the_watermark_is_handled():
     seen = view("20260207-0800", "20260207-0801", of=cron, ledger=ledger(watermark="20260207-0800"))
 
     assert ["20260207-0801"] == [key for key, _ in read(seen)]
+
+
+def test_a_task_made_of_an_older_state_does_not_settle_the_newer_one():
+    """A comment that was listed and could not be read yet is found even by another process."""
+    asked = replace(item("1", "comment:1", EARLIER), revision="r0")
+    first = view("1", of=spawner(when=ASKED))
+    (found,) = choose(first, to_read(first), {"1": asked}, name_of).chosen
+    known = ledger(entry("1", trigger=asked.trigger, revision=found.claim.revision))
+
+    assert [("1", Why.ASKED_AGAIN)] == read(view("1", of=spawner(when=ASKED), ledger=known))
