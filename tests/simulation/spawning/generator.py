@@ -26,6 +26,7 @@ PLAIN = (
     "token is dead",
     "tracker is down",
     "rate limit",
+    "context is down",
 )
 FAULTS = (*CHANCE, *SECONDS, *PLAIN, "clock jump", "crash after writes", "crash after writes", "tracker hangs")
 THEMES: dict[str, tuple[str, ...]] = {

@@ -70,18 +70,17 @@ class Laws:
 
     # The end.
 
-    def at_the_end(self, store: Store, now: float) -> None:
+    def at_the_end(self, store: Store) -> None:
         for uid, spawner in self.spawners.items():
             for text in (*self._lost(uid, spawner), *self._too_many(uid, spawner)):
                 self.complain(*text)
             if self.status_writes[uid] > MOST_STATUS_WRITES:
                 self.complain("writes little", f"the status was written {self.status_writes[uid]} times")
-        for entry in store.entries("tasks.kelos.dev"):
-            if FINALIZER_SPAWNED in (entry.manifest["metadata"].get("finalizers") or ()):
-                self.complain("leaves nothing behind", f"Task {entry.manifest['metadata']['name']} waits for a word")
+        for name in _waiting(store):
+            self.complain("leaves nothing behind", f"Task {name} waits for a word")
 
-    def is_at_rest(self) -> bool:
-        return not any(self._lost(uid, spawner) for uid, spawner in self.spawners.items())
+    def is_at_rest(self, store: Store) -> bool:
+        return not any(_waiting(store)) and not any(self._lost(*spawner) for spawner in self.spawners.items())
 
     def _lost(self, uid: str, spawner: Manifest) -> list[tuple[str, str]]:
         spec = spawner["spec"]
@@ -133,6 +132,14 @@ class Laws:
         retries = (spawner["spec"].get("retryPolicy") or {}).get("maxRetries", 0)
         if any(count > retries + 1 for count in Counter(map(made_for, ran)).values()):
             yield "keeps its limits", f"an item was tried more than {retries} times again"
+
+
+def _waiting(store: Store) -> Iterator[str]:
+    """Tasks that nobody has noted yet."""
+    for entry in store.entries("tasks.kelos.dev"):
+        meta = entry.manifest["metadata"]
+        if FINALIZER_SPAWNED in (meta.get("finalizers") or ()):
+            yield meta["name"]
 
 
 def made_for(task: Manifest) -> Made:

@@ -22,6 +22,7 @@ from kelos.api.workspace import Workspace
 from kelos.cluster.watch import Cache
 from kelos.controllers.task_caches import build_caches
 from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
+from kelos.errors import RemoteError
 from kelos.local.cluster import LocalCluster
 from kelos.sources.cron import CronSource, Schedule
 from kelos.sources.protocol import Source
@@ -88,6 +89,8 @@ class Sources:
         return IssueSource(self.tracker, asks=bool(issues.trigger_comment))
 
     async def context(self, spawner: TaskSpawner, item: WorkItem) -> Mapping[str, str]:
+        if self.tracker.weather.amount("context is down"):
+            raise RemoteError("the wiki did not answer")
         return {}
 
 
@@ -211,9 +214,9 @@ class Stage:
         quiet = 0
         while self._loop.time() < LONGEST_SECONDS and not self.laws.violations and quiet < REST_LOOKS:
             await asyncio.sleep(LOOK_SECONDS)
-            quiet = quiet + 1 if self.laws.is_at_rest() else 0
+            quiet = quiet + 1 if self.laws.is_at_rest(self.plane.store) else 0
         if not self.laws.violations:
-            self.laws.at_the_end(self.plane.store, self._loop.time())
+            self.laws.at_the_end(self.plane.store)
 
     async def _work(self) -> None:
         rng = Random(f"pace {self.script.seed}")

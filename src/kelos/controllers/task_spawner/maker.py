@@ -25,6 +25,9 @@ from kelos.spawning.room import room_of
 from kelos.spawning.view import Chosen, SpawnerView, Wanted
 
 READS_AT_ONCE = 4
+LONGEST_CONTEXT_SECONDS = 90.0
+LONGEST_PART_SECONDS = 120.0
+"""After so long nothing more is begun in a pass: what is left comes in the next one."""
 NOTE_SECONDS = 0.5
 """After Tasks were made they are noted as soon as a watch tells of them, and at the latest now."""
 FRESH_SECONDS = 30.0
@@ -54,9 +57,11 @@ class Maker:
         read, limit = await self._read_some(view, wanted[:MOST_READS], source, memory)
         choice = choose(view, wanted, read, self._name_of(view.spawner))
         self._remember(choice, wanted, memory)
-        built = await self._build(view, workspace, choice, memory)
+        built = await self._build_some(view, workspace, choice, memory)
         fresh_until = self.systems.monotonic() + FRESH_SECONDS
         await self._claim(view, choice, [chosen for chosen, _ in built])
+        claimed = {each.claim.key for each, _ in built}
+        memory.read((each.sighting for each in wanted if each.sighting.key in claimed), self.now())
         for chosen, manifest in built:
             await self._create(chosen, manifest, fresh_until, memory)
         if limit is not None:
@@ -69,8 +74,10 @@ class Maker:
     ) -> tuple[dict[str, WorkItem | None], RateLimited | None]:
         """Items in order, a few at a time, until there are enough for the room there is."""
         found: dict[str, WorkItem | None] = {}
-        room = room_of(view)
+        room, began_at = room_of(view), self.systems.monotonic()
         for start in range(0, len(wanted), READS_AT_ONCE):
+            if self.systems.monotonic() - began_at > LONGEST_PART_SECONDS:
+                break
             some = wanted[start : start + READS_AT_ONCE]
             if all(each.claim is None for each in some) and sum(1 for item in found.values() if item) >= room:
                 break
@@ -98,8 +105,7 @@ class Maker:
 
     def _remember(self, choice: Choice, wanted: Sequence[Wanted], memory: Memory) -> None:
         now = self.now()
-        done = {*choice.fruitless, *(chosen.claim.key for chosen in choice.chosen)}
-        memory.read((each.sighting for each in wanted if each.sighting.key in done), now)
+        memory.read((each.sighting for each in wanted if each.sighting.key in choice.fruitless), now)
         for key in choice.fruitless:
             memory.went_well(key)
         for key in choice.crowded:
@@ -107,28 +113,33 @@ class Maker:
         for key, problem in choice.problems.items():
             memory.worry(key, problem, now, self.rng)
 
-    async def _build(
+    async def _build_some(
         self, view: SpawnerView, workspace: Workspace | None, choice: Choice, memory: Memory
     ) -> list[tuple[Chosen, Manifest]]:
-        """Everything that can fail about an item fails before it is claimed."""
-        built = []
-        for chosen in choice.chosen:
-            key, spawner = chosen.claim.key, view.spawner
-            try:
-                context = await self.sources.context(spawner, chosen.item)
-                manifest = self.recipe.build(
-                    spawner,
-                    workspace,
-                    chosen.item,
-                    name=chosen.claim.name,
-                    context=context,
-                    chance=self.rng.random(),
-                )
-            except (UserError, RemoteError) as error:
-                memory.worry(key, str(error), self.now(), self.rng)
-                continue
-            built.append((chosen, manifest))
+        """Everything that can fail about an item fails before it is claimed; what takes too long waits for a pass."""
+        built: list[tuple[Chosen, Manifest]] = []
+        began_at = self.systems.monotonic()
+        for start in range(0, len(choice.chosen), READS_AT_ONCE):
+            if self.systems.monotonic() - began_at > LONGEST_PART_SECONDS:
+                break
+            some = choice.chosen[start : start + READS_AT_ONCE]
+            made = await asyncio.gather(*(self._build(view, workspace, each, memory) for each in some))
+            built += [(each, manifest) for each, manifest in zip(some, made, strict=True) if manifest is not None]
         return built
+
+    async def _build(
+        self, view: SpawnerView, workspace: Workspace | None, chosen: Chosen, memory: Memory
+    ) -> Manifest | None:
+        key, spawner = chosen.claim.key, view.spawner
+        try:
+            asked = self.sources.context(spawner, chosen.item)
+            context = await in_time(asked, LONGEST_CONTEXT_SECONDS, f"What item {key} needs from elsewhere")
+            return self.recipe.build(
+                spawner, workspace, chosen.item, name=chosen.claim.name, context=context, chance=self.rng.random()
+            )
+        except (UserError, RemoteError) as error:
+            memory.worry(key, str(error), self.now(), self.rng)
+            return None
 
     async def _claim(self, view: SpawnerView, choice: Choice, chosen: Sequence[Chosen]) -> None:
         """Nobody else can make these Tasks after this write; it fails when somebody else has written meanwhile."""
