@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import timedelta
+
+from kelos.spawning.cron import tick_of_key
 from kelos.spawning.rerun import retry_at
 from kelos.spawning.view import SpawnerView
 
 SOONEST_SECONDS = 0.1
+GIVEN_UP_AFTER = timedelta(days=1)
 
 
 def next_moment(view: SpawnerView) -> float | None:
@@ -16,6 +21,20 @@ def next_moment(view: SpawnerView) -> float | None:
         moments += [at for entry in entries if entry is not None and (at := retry_at(entry, view.spawner.spec))]
     ahead = [seconds for at in moments if (seconds := (at - view.now).total_seconds()) > 0]
     return max(SOONEST_SECONDS, min(ahead)) if ahead else None
+
+
+def next_watermark(view: SpawnerView, claimed: Collection[str]) -> str:
+    """Up to which tick everything is claimed or handled; one in trouble stays for a day. Empty without a schedule."""
+    if view.spawner.spec.when.cron is None:
+        return ""
+    ledger, reached = view.ledger, ""
+    for key in sorted(sighting.key for sighting in view.discovery.sightings or ()):
+        is_done = key in claimed or key in ledger.head.claims or ledger.is_handled(key)
+        tick = tick_of_key(key)
+        if not is_done and (tick is None or view.now - tick < GIVEN_UP_AFTER or key not in view.troubles):
+            break
+        reached = key
+    return reached if reached > ledger.head.watermark else ""
 
 
 def owed(view: SpawnerView) -> tuple[str, ...]:

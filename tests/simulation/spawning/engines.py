@@ -28,7 +28,7 @@ class Schedules:
 
 @asynccontextmanager
 async def engine(
-    cluster: Any, now: Callable[[], datetime], *, namespace: str | None = None
+    cluster: Any, now: Callable[[], datetime], *, namespace: str | None = None, recipe: Any = None
 ) -> AsyncIterator[SpawnerController]:
     """With caches that are complete."""
     found = build_caches(cluster, namespace)
@@ -37,7 +37,7 @@ async def engine(
         cluster,
         caches=caches,
         sources=Schedules(),
-        recipe=Recipe(),
+        recipe=recipe or Recipe(),
         now=now,
         monotonic=lambda: now().timestamp(),
         log=SilentLog(),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from kelos.api.other_sources import Cron
 from kelos.spawning.cron import due_ticks, first_watermark, key_of_tick, seconds_to_next, tick_of_key
-from spawning import spawner
+from kelos.spawning.moments import next_watermark
+from kelos.spawning.view import Trouble
+from spawning import claim, entry, ledger, spawner, view
 
 NOW = datetime(2026, 2, 7, 9, 0, 30, tzinfo=timezone.utc)
 
@@ -69,3 +72,38 @@ def test_keys_and_ticks_are_the_same():
 def test_a_schedule_begins_when_it_was_made():
     assert "20260207-0800" == first_watermark(spawner(when={"cron": {"schedule": "* * * * *"}}))
     assert "" == first_watermark(spawner())
+
+
+TICKS = ("20260207-0858", "20260207-0859", "20260207-0900")
+
+
+def reached(*claimed: str, known=None, of=None, **facts) -> str:
+    cron = spawner(when={"cron": {"schedule": "* * * * *", "missedRuns": "All"}})
+    known = known or ledger(watermark="20260207-0857")
+    return next_watermark(view(*TICKS, of=of or cron, ledger=known, **facts), set(claimed))
+
+
+def test_the_watermark_goes_as_far_as_everything_is_claimed():
+    """A tick that could not be claimed is not passed by later ones."""
+    assert "20260207-0900" == reached(*TICKS)
+    assert "20260207-0858" == reached(TICKS[0], TICKS[2])
+    assert "" == reached(TICKS[2])
+
+
+def test_what_was_claimed_or_made_before_counts():
+    known = ledger(entry(TICKS[0]), claims=(claim(TICKS[1]),), watermark="20260207-0857")
+
+    assert "20260207-0900" == reached(TICKS[2], known=known)
+
+
+def test_a_tick_that_is_in_trouble_for_a_day_is_given_up():
+    """It shall not keep a thousand later ones from being seen."""
+    trouble = {TICKS[0]: Trouble(message="no such variable", until=NOW)}
+    seen = view(*TICKS, of=spawner(when={"cron": {"schedule": "* * * * *"}}), troubles=trouble, ledger=ledger())
+
+    assert "" == next_watermark(seen, {TICKS[1], TICKS[2]})
+    assert "20260207-0900" == next_watermark(replace(seen, now=NOW + timedelta(days=2)), {TICKS[1], TICKS[2]})
+
+
+def test_issues_have_no_watermark():
+    assert "" == reached(*TICKS, of=spawner())

@@ -21,6 +21,7 @@ from kelos.plan import Create, Plan
 from kelos.sources.protocol import Source
 from kelos.spawning.choose import MOST_READS, Choice, choose
 from kelos.spawning.ledger.writing import Changes, record
+from kelos.spawning.moments import next_watermark
 from kelos.spawning.room import room_of
 from kelos.spawning.view import Chosen, SpawnerView, Wanted
 
@@ -144,8 +145,8 @@ class Maker:
     async def _claim(self, view: SpawnerView, choice: Choice, chosen: Sequence[Chosen]) -> None:
         """Nobody else can make these Tasks after this write; it fails when somebody else has written meanwhile."""
         claims = tuple(each.claim for each in chosen if each.is_new)
-        ticks = [claim.key for claim in claims] if view.spawner.spec.when.cron is not None else []
-        changes = Changes(claims=claims, released=choice.released, watermark=max(ticks, default=""))
+        watermark = next_watermark(view, {claim.key for claim in claims})
+        changes = Changes(claims=claims, released=choice.released, watermark=watermark)
         if changes:
             await apply(Plan(steps=record(view.ledger, changes, may_forget=view.may_forget)), self.systems)
 

@@ -31,7 +31,10 @@ class Memory:
         return (self.uid, self.generation) == (spawner.meta.uid, spawner.meta.generation)
 
     def saw(self, listing: Listing, now: datetime) -> None:
-        """A look succeeded. Items that are nowhere to be seen any more are forgotten."""
+        """A look succeeded. Items that are nowhere to be seen any more are forgotten.
+
+        Of those that the cluster refused the last one is told of until a Task is made: a tick comes only once.
+        """
         self.discovery = Discovery(
             number=self.discovery.number + 1,
             sightings=listing.sightings,
@@ -40,9 +43,11 @@ class Memory:
             looked_at=now,
         )
         seen = {sighting.key for sighting in listing.sightings}
-        for forgettable in (self.looked, self.troubles):
-            for key in forgettable.keys() - seen:
-                del forgettable[key]
+        for key in self.looked.keys() - seen:
+            del self.looked[key]
+        refused = max((key for key, each in self.troubles.items() if each.is_refused), default="")
+        for key in self.troubles.keys() - seen - {refused}:
+            del self.troubles[key]
 
     def failed(self, problem: str, *, is_for_people: bool) -> None:
         """A look failed; what the last one found still stands."""
@@ -68,4 +73,7 @@ class Memory:
         self.troubles[key] = Trouble(message=message[:500], until=until, count=count, is_refused=is_refused)
 
     def went_well(self, key: str) -> None:
-        self.troubles.pop(key, None)
+        """Also the end of what was told of items that are gone."""
+        seen = {sighting.key for sighting in self.discovery.sightings or ()}
+        for each in (key, *(self.troubles.keys() - seen)):
+            self.troubles.pop(each, None)

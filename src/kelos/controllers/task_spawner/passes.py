@@ -177,6 +177,8 @@ class Passes:
         memory = self._memories.get(key)
         if memory is not None and memory.knows(spawner):
             return memory
+        if memory is not None and memory.uid != spawner.meta.uid:
+            self.ledgers.forget(*key)
         spread = self.scout.rng.uniform(0, SPREAD_SECONDS * len(self.spawners.list())) if memory is None else 0.0
         memory = Memory(
             uid=spawner.meta.uid, generation=spawner.meta.generation, due_at=self.scout.monotonic() + spread

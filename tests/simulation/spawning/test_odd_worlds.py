@@ -1,0 +1,152 @@
+"""What people and clusters do to a spawner's things, and what it says and does then."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import make
+from kelos.api.kinds import CONFIG_MAP, TASK, TASK_SPAWNER, WORKSPACE, Manifest
+from kelos.api.names import FINALIZER_SPAWNED
+from kelos.controllers.task_spawner.engine import SpawnerController
+from kelos.spawning.ledger import writing
+from simulation.spawning.engines import engine
+from simulation.spawning.people import spawner_manifest
+from simulation.spawning.stage import Recipe
+from world import World
+
+pytestmark = pytest.mark.anyio
+
+KEY = (make.NAMESPACE, "nightly")
+MINUTELY = {"cron": {"schedule": "* * * * *", "missedRuns": "All"}}
+
+
+@dataclass
+class Scene:
+    world: World
+    engine: SpawnerController
+
+    async def pass_time(self, minutes: int) -> None:
+        for _ in range(minutes * 4):
+            self.world.sleep(15.0)
+            await self.passes(1)
+
+    async def passes(self, number: int = 4) -> None:
+        for _ in range(number):
+            await self.engine.reconcile(KEY)
+            await self.world.catch_up()
+
+    async def status(self) -> Manifest:
+        return (await self.world.cluster.get(TASK_SPAWNER, *KEY))["status"]
+
+    async def condition(self, type: str) -> tuple[str, str, str]:
+        (found,) = [each for each in (await self.status())["conditions"] if each["type"] == type]
+        return found["status"], found["reason"], found["message"]
+
+    async def names(self) -> set[str]:
+        return {task["metadata"]["name"] for task in await self.world.all(TASK)}
+
+    async def maps(self, is_wanted: Callable[[Manifest], bool]) -> list[str]:
+        return [each["metadata"]["name"] for each in await self.world.all(CONFIG_MAP) if is_wanted(each["data"])]
+
+    async def remove(self, name: str) -> None:
+        await self.world.cluster.delete(CONFIG_MAP, make.NAMESPACE, name)
+
+
+@asynccontextmanager
+async def scene(recipe: Any = None, *, with_workspace: bool = True) -> AsyncIterator[Scene]:
+    async with World() as world:
+        if with_workspace:
+            await world.create(WORKSPACE, make.workspace_manifest())
+        await world.create(TASK_SPAWNER, spawner_manifest("nightly", when=MINUTELY))
+        async with engine(world.cluster, world.now, recipe=recipe) as running:
+            yield Scene(world, running)
+
+
+async def test_a_ledger_that_somebody_deleted_begins_with_the_tasks_there_are():
+    """Nothing that can still be seen is done again."""
+    async with scene() as b:
+        await b.pass_time(3)
+        before = await b.names()
+        (head,) = await b.maps(lambda data: "state" in data)
+        await b.remove(head)
+        await b.passes()
+
+        assert len(before) >= 2
+        assert before == await b.names()
+        assert len(before) == (await b.status())["totalTasksCreated"]
+
+
+async def test_without_a_part_of_its_ledger_a_spawner_rests_and_says_what_to_do(monkeypatch):
+    """Going on would do everything again."""
+    monkeypatch.setattr(writing, "HEAD_BYTES", 1)
+    async with scene() as b:
+        await b.pass_time(3)
+        before = await b.names()
+        for segment in await b.maps(lambda data: "state" not in data):
+            await b.remove(segment)
+    async with engine(b.world.cluster, b.world.now) as another:
+        b.engine = another
+        await b.pass_time(3)
+        status, reason, message = await b.condition("Ready")
+
+        assert before == await b.names()
+        assert ("False", "LedgerDamaged") == (status, reason)
+        assert "restore it, or delete" in message
+
+
+class Stubborn(Recipe):
+    """Makes Tasks that no API server takes."""
+
+    def build(self, *args: Any, **options: Any) -> Manifest:
+        task = super().build(*args, **options)
+        return {**task, "spec": {**task["spec"], "ttlSecondsAfterFinished": -1}}
+
+
+async def test_a_task_that_the_cluster_refuses_is_told_of_and_holds_no_place():
+    async with scene(Stubborn()) as b:
+        await b.pass_time(2)
+        await b.passes()
+        status, reason, message = await b.condition("DiscoveryError")
+
+        assert set() == await b.names()
+        assert ("True", "TaskCreationFailed") == (status, reason)
+        assert "ttlSecondsAfterFinished" in message
+        assert 0 == (await b.status())["totalTasksCreated"]
+
+
+async def test_a_workspace_that_is_missing_is_named_and_its_coming_is_noticed():
+    async with scene(with_workspace=False) as b:
+        await b.pass_time(2)
+        assert ("Failed", "Workspace 'repo' does not exist") == (
+            (await b.status())["phase"],
+            (await b.status())["message"][:31],
+        )
+        await b.world.create(WORKSPACE, make.workspace_manifest())
+        await b.world.catch_up()
+        await b.passes()
+
+        assert "Running" == (await b.status())["phase"]
+        assert await b.names()
+
+
+async def test_a_spawner_that_goes_frees_tasks_that_wait_for_its_word():
+    """They are deleted with it, and nothing must keep them."""
+    async with scene() as b:
+        await b.pass_time(1)
+        await b.world.cluster.delete(TASK_SPAWNER, *KEY)
+        await b.world.catch_up()
+        await b.world.create(TASK, make.task_manifest("late", meta=_spawned()))
+        await b.world.catch_up()
+        await b.passes()
+        late = await b.world.task("late")
+
+        assert not late["metadata"].get("finalizers")
+
+
+def _spawned() -> Manifest:
+    return {"labels": {"kelos.dev/taskspawner": "nightly"}, "finalizers": [FINALIZER_SPAWNED]}
