@@ -1,4 +1,4 @@
-"""A thousand schedules: whatever goes wrong in between, every law holds and every Task comes to its rest."""
+"""Thousands of schedules: whatever goes wrong in between, every law holds and every Task comes to its rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-SCHEDULES = 1_000
+SCHEDULES = 5_000
 AT_ONCE = 2
 
 
