@@ -173,6 +173,17 @@ def test_a_job_that_disappears_is_not_run_again():
     assert ("Failed", "JobDeleted") == (status_of(decided)["phase"], status_of(decided)["reason"])
 
 
+def test_a_pod_that_was_made_twice_does_not_spoil_the_success_of_the_other():
+    """Kubernetes takes one of them away, and its end comes last."""
+    git = GitFacts(branch="feature", commit="a" * 40)
+    done = make.ended_pod("p1", document=document(git=git))
+    twin = make.ended_pod("p2", exit_code=137, is_being_deleted=True)
+
+    status = status_of(plan(make.view(make.task(status=RUNNING), job=make.job(has_succeeded=True), pods=(done, twin))))
+
+    assert ("Succeeded", "a" * 40, "p1") == (status["phase"], status["results"]["commit"], status["podName"])
+
+
 EARLIER = {"job_name": "fix-bug", "job_uid": "uid-of-an-earlier-job", "age": 60, "is_being_deleted": True}
 
 

@@ -55,13 +55,18 @@ def read_outcome(pod: PodFacts, log: str) -> Outcome | None:
 
 
 def attempts_over(view: TaskView) -> tuple[Attempt, ...]:
-    """Attempts whose pods are over and still there, oldest first."""
-    return tuple(judge(view, pod) for pod in view.pods if pod.is_over)
+    """Attempts whose pods are over and still there, the one that decides last."""
+    return _decisive_last(judge(view, pod) for pod in view.pods if pod.is_over)
 
 
 def attempts_of(pods: Iterable[PodFacts], logs: Mapping[str, str]) -> tuple[Attempt, ...]:
     """The same for pods whose Task is gone: nobody can say any more whether they were stopped."""
-    return tuple(_attempt(pod, logs, was_stopped=True) for pod in pods if pod.is_over)
+    return _decisive_last(_attempt(pod, logs, was_stopped=True) for pod in pods if pod.is_over)
+
+
+def _decisive_last(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Oldest first, except that one success is enough: pods beside it, made by mistake, are taken away."""
+    return tuple(sorted(attempts, key=lambda each: (each.has_succeeded, each.pod.agent.exit_code == 0)))
 
 
 def judge(view: TaskView, pod: PodFacts) -> Attempt:
