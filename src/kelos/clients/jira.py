@@ -140,6 +140,8 @@ class Jira:
             answer = await ask(self._client, Request(url=url, headers=headers), _BOUNDS)
         except RemoteError as error:
             raise RemoteError(f"Jira at {error}") from None
+        except UserError as error:
+            raise UserError(f"{error}; correct jira.baseUrl") from None
         if (retry_at := _limited_until(answer, self._now())) is not None:
             self._limited[place] = retry_at
             while len(self._limited) > REMEMBERED:

@@ -40,7 +40,7 @@ async def build_engines(
 ) -> list[SpawnerController]:
     """One engine for each Task controller; all of them share what they know of GitHub and Jira.
 
-    `may_reach_loopback`: whether context sources may name servers of this very machine.
+    `may_reach_loopback`: whether context sources and Jira's address may name servers of this very machine.
     """
     plain = await stack.enter_async_context(httpx.AsyncClient())
     guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=may_reach_loopback))
@@ -49,7 +49,7 @@ async def build_engines(
         github=github,
         mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random),
         accounts=accounts,
-        jira=Jira(plain, now=now),
+        jira=Jira(guarded, now=now),
         fetcher=ContextFetcher(guarded, accounts),
         warn=log.warning,
     )

@@ -200,6 +200,17 @@ async def test_wrong_jira_credentials_are_seen_on_the_taskspawner():
         assert "jira-token" not in message
 
 
+async def test_a_jira_cannot_be_what_answers_the_controller_alone():
+    """Where clouds hand out a machine's credentials, nobody asks on a TaskSpawner's behalf."""
+    spawner = seed("integration-guide", "jira-worker")
+    where = {**spawner["spec"]["when"]["jira"], "baseUrl": "http://169.254.169.254"}
+    async with life() as b:
+        await b.apply(changed(spawner, when={"jira": where}))
+        status = await b.spawner("jira-worker", lambda status: condition(status, "Ready").get("status") == "False")
+
+        assert "must not be asked; correct jira.baseUrl" in condition(status, "Ready")["message"]
+
+
 async def test_a_suspended_taskspawner_creates_nothing():
     async with life() as b:
         b.github.open_issue(labels=("bug",))
