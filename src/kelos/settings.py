@@ -44,3 +44,9 @@ class Settings:
     prepare_limits: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({"cpu": "1", "memory": "1Gi", "ephemeral-storage": "10Gi"})
     )
+    spawner_image: str | None = f"{REGISTRY}/kelos:latest"
+    """Of the process that a Dedicated TaskSpawner gets; None where no Deployments and CronJobs are run."""
+    spawner_requests: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({"cpu": "10m", "memory": "128Mi"})
+    )
+    spawner_limits: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"memory": "512Mi"}))

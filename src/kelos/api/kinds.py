@@ -51,7 +51,11 @@ TASK_RECORD = Kind(group=GROUP, version="v1alpha2", kind="TaskRecord", plural="t
 NOT_OURS_YET = ("WorkerPool", "Session", "SessionSpawner", "TaskBudget")
 """Kinds of the group that have no definition here; a manifest of one is refused with a sentence."""
 
+CRON_JOB = Kind(group="batch", version="v1", kind="CronJob", plural="cronjobs")
+DEPLOYMENT = Kind(group="apps", version="v1", kind="Deployment", plural="deployments")
 JOB = Kind(group="batch", version="v1", kind="Job", plural="jobs")
+ROLE = Kind(group="rbac.authorization.k8s.io", version="v1", kind="Role", plural="roles")
+ROLE_BINDING = Kind(group="rbac.authorization.k8s.io", version="v1", kind="RoleBinding", plural="rolebindings")
 LEASE = Kind(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases")
 CRD = Kind(
     group="apiextensions.k8s.io",

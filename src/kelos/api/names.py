@@ -41,6 +41,7 @@ ANNOTATION_PROMPT = "kelos.dev/prompt"  # Job builder → kubelet (downward API 
 
 # Annotations of spawned Tasks: where they come from, and what the reporter has said there.
 ANNOTATION_ADMISSION = "kelos.dev/admission"  # spawner → controller: "required" waits for a place of its TaskSpawner
+ANNOTATION_FORM = "kelos.dev/form-hash"  # controller → itself: of what a process of a TaskSpawner was made
 ANNOTATION_ITEM = "kelos.dev/item"  # spawner → itself: JSON {"key","trigger"}, what the ledger says of this Task
 ANNOTATION_SOURCE_KIND = "kelos.dev/source-kind"  # spawner → reporter: issue or pull-request
 ANNOTATION_SOURCE_NUMBER = "kelos.dev/source-number"  # spawner → reporter: decimal number

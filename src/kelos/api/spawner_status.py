@@ -21,7 +21,10 @@ class SpawnerPhase(str, Enum):
 
 
 class SpawnerCondition(str, Enum):
-    """The contract. TaskBudgetExhausted is the older name of MaxTotalTasksReached and says the same."""
+    """The contract. TaskBudgetExhausted is the older name of MaxTotalTasksReached and says the same.
+
+    Hosted is there for a Dedicated spawner only: whether it has a process of its own.
+    """
 
     READY = "Ready"
     DISCOVERED = "Discovered"
@@ -29,6 +32,7 @@ class SpawnerCondition(str, Enum):
     MAX_TOTAL_TASKS_REACHED = "MaxTotalTasksReached"
     TASK_BUDGET_EXHAUSTED = "TaskBudgetExhausted"
     DISCOVERY_ERROR = "DiscoveryError"
+    HOSTED = "Hosted"
 
 
 PhaseField = Annotated[SpawnerPhase, WithJsonSchema({"type": "string"})]

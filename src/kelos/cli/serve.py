@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from kelos.cli.settings import Context, pass_settings
+from kelos.errors import KelosError
 from kelos.settings import AGENT_TYPES, Settings, default_images
+
+
+def log_options(deed: Callable[..., None]) -> Callable[..., None]:
+    """How every part of the system writes its log."""
+    level = click.option(
+        "--log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        show_default=True,
+        help="What to write to stderr.",
+    )
+    form = click.option(
+        "--log-format",
+        type=click.Choice(["json", "text"]),
+        default="json",
+        show_default=True,
+        help="One JSON object a line, or lines for people.",
+    )
+    return level(form(deed))
 
 
 @click.group("serve")
@@ -30,23 +52,11 @@ def command() -> None:
     type=click.Choice(["Always", "IfNotPresent", "Never"]),
     help="When nodes fetch these images (default: as Kubernetes decides by the tag).",
 )
+@click.option("--spawner-image", metavar="IMAGE", help="Image of the processes that Dedicated TaskSpawners get.")
 @click.option("--persistent-size", metavar="QUANTITY", help="Storage of a persistent Workspace (default 10Gi).")
 @click.option("--persistent-storage-class", metavar="NAME", help="Its storage class (default: the cluster's).")
 @click.option("--health-port", type=click.IntRange(1, 65535), metavar="PORT", help="Serve /healthz, /readyz, /metrics.")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="What to write to stderr.",
-)
-@click.option(
-    "--log-format",
-    type=click.Choice(["json", "text"]),
-    default="json",
-    show_default=True,
-    help="One JSON object a line, or lines for people.",
-)
+@log_options
 @pass_settings
 def controller(
     settings: Context,
@@ -56,6 +66,7 @@ def controller(
     images: tuple[str, ...],
     runner_image: str | None,
     image_pull_policy: str | None,
+    spawner_image: str | None,
     persistent_size: str | None,
     persistent_storage_class: str | None,
     health_port: int | None,
@@ -76,6 +87,7 @@ def controller(
         agent_images={**default_images(), **dict(_pairs(images))},
         runner_image=runner_image or defaults.runner_image,
         image_pull_policy=image_pull_policy,
+        spawner_image=spawner_image or defaults.spawner_image,
         persistent_size=persistent_size or defaults.persistent_size,
         persistent_storage_class=persistent_storage_class,
     )
@@ -95,6 +107,49 @@ def controller(
                 )
             )
             log.info("Controller stopped")
+
+    settings.run(run())
+
+
+@command.command("spawner")
+@click.option("--name", "--taskspawner-name", required=True, metavar="NAME", help="The TaskSpawner.")
+@click.option("--taskspawner-namespace", metavar="NAME", help="Its namespace; -n says the same.")
+@click.option("--one-shot", is_flag=True, help="Look once, create what is due, and end: 0 when that went well, else 1.")
+@click.option("--health-port", type=click.IntRange(1, 65535), metavar="PORT", help="Serve /healthz, /readyz, /metrics.")
+@log_options
+@pass_settings
+def spawner(
+    settings: Context,
+    name: str,
+    taskspawner_namespace: str | None,
+    one_shot: bool,
+    health_port: int | None,
+    log_level: str,
+    log_format: str,
+) -> None:
+    """Look after one Dedicated TaskSpawner; its Deployment or CronJob runs this."""
+    import structlog
+
+    from kelos.processes.signals import until_signal
+    from kelos.processes.spawner import SpawnerOptions, run_spawner, run_spawner_once
+    from kelos.telemetry.logs import configure_logs
+
+    configure_logs(level=log_level, as_json=log_format == "json")
+    namespace = taskspawner_namespace or settings.namespace
+    options = SpawnerOptions(namespace=namespace, name=name, health_port=None if one_shot else health_port)
+
+    async def run() -> None:
+        async with settings.cluster() as cluster:
+            log = structlog.get_logger("kelos")
+            log.info("Spawner started", taskspawner=name, namespace=namespace)
+            try:
+                await until_signal((run_spawner_once if one_shot else run_spawner)(cluster, options, log))
+            except KelosError as error:
+                if not one_shot:
+                    raise
+                log.error("Run failed", taskspawner=name, namespace=namespace, error=str(error))
+                raise click.exceptions.Exit(1) from None
+            log.info("Spawner stopped", taskspawner=name, namespace=namespace)
 
     settings.run(run())
 

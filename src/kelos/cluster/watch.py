@@ -47,7 +47,7 @@ class Freshness:
 
 
 class Cache:
-    """Objects of one kind, in one namespace or all, that match a label selector."""
+    """Objects of one kind, in one namespace or all, that match a label and a field selector."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Cache:
         labels: str = "",
         indexes: Mapping[str, Index] | None = None,
         *,
+        fields: str = "",
         slim: Slim | None = None,
         rng: Random | None = None,
     ) -> None:
@@ -64,7 +65,7 @@ class Cache:
         self.synced = asyncio.Event()
         self._cluster = cluster
         self._namespace = namespace
-        self._labels = labels
+        self._selection = {"labels": labels, "fields": fields}
         self._store = Store(indexes or {}, slim)
         self._rng = rng or Random()
         self._version = ""
@@ -139,7 +140,7 @@ class Cache:
         more = ""
         self._lists += 1
         while True:
-            page = await self._cluster.list(self.kind, self._namespace, labels=self._labels, limit=PAGE_SIZE, more=more)
+            page = await self._cluster.list(self.kind, self._namespace, **self._selection, limit=PAGE_SIZE, more=more)
             self._hear()
             found += page.items
             if not (more := page.more):
@@ -158,7 +159,7 @@ class Cache:
                 self.kind,
                 self._namespace,
                 resource_version=self._version,
-                labels=self._labels,
+                **self._selection,
                 timeout_seconds=timeout_seconds,
             )
         ) as changes:

@@ -61,14 +61,14 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
             held=_held,
             workspace=_workspace,
             agent_config=_agent_configs,
-            spawner=_spawner,
+            spawner=spawner_of,
         ),
         jobs=cache(JOB, labels=names.LABEL_TASK, slim=slim_job),
         pods=cache(POD, labels=names.LABEL_TASK_UID, slim=slim_pod, task_uid=_task_uid, task=_task_key, lock=_locks),
         workspaces=cache(WORKSPACE),
         agent_configs=cache(AGENT_CONFIG),
         leases=cache(LEASE, labels=f"{names.LABEL_MANAGED_BY}={names.MANAGER}", holder=_holder),
-        spawners=cache(TASK_SPAWNER, workspace=_workspace_of_template),
+        spawners=cache(TASK_SPAWNER, workspace=workspace_of_template),
     )
 
 
@@ -242,12 +242,14 @@ def _holder(lease: Manifest) -> Iterable[str]:
     return [f"{namespace_of(lease)}/{holder}"] if holder else []
 
 
-def _spawner(task: Manifest) -> Iterable[str]:
+def spawner_of(task: Manifest) -> Iterable[str]:
+    """Index of Tasks: namespace and name of the TaskSpawner that each says it belongs to."""
     name = spawner_name(task)
     return [f"{namespace_of(task)}/{name}"] if name else []
 
 
-def _workspace_of_template(spawner: Manifest) -> Iterable[str]:
+def workspace_of_template(spawner: Manifest) -> Iterable[str]:
+    """Index of TaskSpawners: namespace and name of the Workspace of each."""
     name = workspace_name({"spec": (spawner.get("spec") or {}).get("taskTemplate") or {}})
     return [f"{namespace_of(spawner)}/{name}"] if name else []
 

@@ -12,6 +12,7 @@ from kelos.settings import AGENT_TYPES, REGISTRY
 NAMESPACE = "kelos-system"
 NAME = "kelos-controller"
 ELECTION = "kelos-controller-election"
+HOSTING = "kelos-controller-hosting"
 HEALTH_PORT = 8081
 USER_ID = 61100
 LABELS = {
@@ -31,6 +32,8 @@ class Installation:
     serves: tuple[str, ...] = ()
     replicas: int = 1
     pull_policy: str | None = None
+    hosts_spawners: bool = False
+    """Whether the controller may give Dedicated TaskSpawners processes of their own."""
 
 
 def build_controller(wanted: Installation) -> list[Manifest]:
@@ -51,6 +54,9 @@ def _rights(wanted: Installation) -> Iterator[Manifest]:
     for served in wanted.serves or (None,):
         yield rbac.role(NAME, served, rbac.rules())
         yield rbac.binding(NAME, served, NAME, wanted.namespace)
+        if wanted.hosts_spawners:
+            yield rbac.role(HOSTING, served, rbac.rules(rbac.HOSTING_RULES))
+            yield rbac.binding(HOSTING, served, NAME, wanted.namespace)
 
 
 def _deployment(wanted: Installation) -> Manifest:
@@ -82,6 +88,7 @@ def _container(wanted: Installation) -> Manifest:
     args = ["serve", "controller", "--leader-elect", f"--election-namespace={wanted.namespace}"]
     args += [f"--watch-namespace={served}" for served in wanted.serves]
     args += [f"--health-port={HEALTH_PORT}", f"--runner-image={prefix}/kelos-runner:{tag}"]
+    args += [f"--spawner-image={prefix}/kelos:{tag}"] if wanted.hosts_spawners else []
     args += [f"--agent-image={agent}={prefix}/{agent}:{tag}" for agent in AGENT_TYPES]
     container: Manifest = {
         "name": "controller",

@@ -60,6 +60,11 @@ def main(arguments: list[str]) -> int:
         metavar="NAMESPACE",
         help="print what this namespace needs to be under the policy, beside its label (repeatable)",
     )
+    parser.add_argument(
+        "--dedicated-spawners",
+        action="store_true",
+        help="let the controller give TaskSpawners with isolation: Dedicated processes of their own",
+    )
     options = parser.parse_args(arguments)
     if manifests := list(_asked_for(options)):
         sys.stdout.write(templates.documents(manifests))
@@ -80,7 +85,12 @@ def _asked_for(options: argparse.Namespace) -> Iterator[Manifest]:
     if options.crds:
         yield from build_crds()
     if options.controller:
-        wanted = Installation(prefix=options.image_prefix, tag=options.image_tag, serves=tuple(options.serve))
+        wanted = Installation(
+            prefix=options.image_prefix,
+            tag=options.image_tag,
+            serves=tuple(options.serve),
+            hosts_spawners=options.dedicated_spawners,
+        )
         yield from build_controller(wanted)
     if options.ci_policy:
         yield from build_policy()

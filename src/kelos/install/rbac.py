@@ -33,6 +33,15 @@ RULES: tuple[Rule, ...] = (
 )
 """In every namespace that the controller serves."""
 
+HOSTING_RULES: tuple[Rule, ...] = (
+    ("apps", ("deployments",), ("get", "create", "patch", "delete")),
+    ("batch", ("cronjobs",), ("get", "create", "patch", "delete")),
+    ("", ("serviceaccounts",), ("get", "create", "patch", "delete")),
+    # Kubernetes lets nobody grant what he has not: these roles stay below `RULES`, and need neither bind nor escalate.
+    (GROUP, ("roles", "rolebindings"), ("get", "create", "patch", "delete")),
+)
+"""Beside them where TaskSpawners may ask for `isolation: Dedicated`, a process of their own."""
+
 ELECTION_RULES: tuple[Rule, ...] = (("coordination.k8s.io", ("leases",), ("get", "create", "update")),)
 """The same for the namespace of the leader's Lease."""
 

@@ -76,6 +76,7 @@ async def run_controller(
             now=wall,
             log=log,
             metrics=metrics,
+            settings=settings,
             may_reach_loopback=may_reach_loopback,
         )
         reporters = build_reporters(

@@ -76,7 +76,7 @@ async def run_plane(options: PlaneOptions) -> None:
             await _install(cluster, crd)
         server = await _serve(create_app(plane, secrets.token_urlsafe(24), logs), options.port)
         # What is on this machine is used: no registry is asked each time whether there is something newer.
-        settings = Settings(repeats_disrupted=False, image_pull_policy="IfNotPresent")
+        settings = Settings(repeats_disrupted=False, image_pull_policy="IfNotPresent", spawner_image=None)
         node = NodeSettings(slots=options.pods_at_once)
         plane_id = plane_identity(options.database)
         runner_of = _runners(options.containers, client, cluster, logs, settings, plane_id)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 
-import httpx
-
 from kelos.clients.account import Accounts
 from kelos.clients.github.client import GitHub
 from kelos.clients.guarded import guarded_client
@@ -18,6 +16,7 @@ from kelos.cluster.protocol import Cluster
 from kelos.controllers.loop import Log
 from kelos.controllers.task import TaskController
 from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
+from kelos.settings import Settings
 from kelos.sources.build import SourceBuilder
 from kelos.sources.context.fetch import ContextFetcher
 from kelos.sources.github.mirror import Mirrors
@@ -36,22 +35,21 @@ async def build_engines(
     now: Callable[[], datetime],
     log: Log,
     metrics: Metrics,
+    settings: Settings,
     may_reach_loopback: bool,
 ) -> list[SpawnerController]:
     """One engine for each Task controller; all of them share what they know of GitHub and Jira.
 
     `may_reach_loopback`: whether context sources and Jira's address may name servers of this very machine.
     """
-    plain = await stack.enter_async_context(httpx.AsyncClient())
-    guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=may_reach_loopback))
-    sources = SourceBuilder(
-        cluster=cluster,
+    sources = await build_sources(
+        stack,
+        cluster,
         github=github,
-        mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random),
         accounts=accounts,
-        jira=Jira(guarded, now=now),
-        fetcher=ContextFetcher(guarded, accounts),
-        warn=log.warning,
+        now=now,
+        log=log,
+        may_reach_loopback=may_reach_loopback,
     )
     tally = SpawnerMetrics(metrics.registry)
     return [
@@ -70,6 +68,30 @@ async def build_engines(
             tally=tally,
             meter=metrics.queue("task-spawner"),
             passes=metrics.loop("task-spawner"),
+            settings=settings,
         )
         for controller in beside
     ]
+
+
+async def build_sources(
+    stack: AsyncExitStack,
+    cluster: Cluster,
+    *,
+    github: GitHub,
+    accounts: Accounts,
+    now: Callable[[], datetime],
+    log: Log,
+    may_reach_loopback: bool,
+) -> SourceBuilder:
+    """What the engines of one process share."""
+    guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=may_reach_loopback))
+    return SourceBuilder(
+        cluster=cluster,
+        github=github,
+        mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random),
+        accounts=accounts,
+        jira=Jira(guarded, now=now),
+        fetcher=ContextFetcher(guarded, accounts),
+        warn=log.warning,
+    )

@@ -24,11 +24,11 @@ Word = tuple[SpawnerCondition, str, str, str]
 
 def set_status(view: SpawnerView) -> SetStatus | None:
     """The one write of a pass; None when the status already says so."""
-    status = _status(view)
+    status = status_of(view)
     body = merge_patch(view.status, status)
     if not body or (set(body) == {"lastDiscoveryTime"} and not _is_old(view)):
         return None
-    return _write(view.spawner.meta.namespace, view.spawner.meta.name, view.spawner.meta.resource_version, body)
+    return write_status(view, body)
 
 
 def set_unusable(manifest: Manifest, reason: str, problem: str, now: datetime) -> SetStatus | None:
@@ -43,11 +43,18 @@ def set_unusable(manifest: Manifest, reason: str, problem: str, now: datetime) -
     return _write(meta["namespace"], meta["name"], meta["resourceVersion"], body) if body else None
 
 
+def write_status(view: SpawnerView, body: Manifest) -> SetStatus | None:
+    """None when there is nothing to say."""
+    meta = view.spawner.meta
+    return _write(meta.namespace, meta.name, meta.resource_version, body) if body else None
+
+
 def _write(namespace: str, name: str, version: str, body: Manifest) -> SetStatus:
     return SetStatus(kind=TASK_SPAWNER, namespace=namespace, name=name, resource_version=version, body=body)
 
 
-def _status(view: SpawnerView) -> Manifest:
+def status_of(view: SpawnerView) -> Manifest:
+    """All of it, as the photograph has it."""
     discovery, generation = view.discovery, view.spawner.meta.generation
     phase, message = _phase(view)
     status: Manifest = {

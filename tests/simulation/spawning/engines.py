@@ -28,9 +28,9 @@ class Schedules:
 
 @asynccontextmanager
 async def engine(
-    cluster: Any, now: Callable[[], datetime], *, namespace: str | None = None, recipe: Any = None
+    cluster: Any, now: Callable[[], datetime], *, namespace: str | None = None, recipe: Any = None, **options: Any
 ) -> AsyncIterator[SpawnerController]:
-    """With caches that are complete."""
+    """With caches that are complete; `options` as the engine has them."""
     found = build_caches(cluster, namespace)
     caches = SpawnerCaches(spawners=found.spawners, tasks=found.tasks, workspaces=found.workspaces)
     running = SpawnerController(
@@ -43,6 +43,7 @@ async def engine(
         log=SilentLog(),
         tally=Tally(),
         rng=Random(7),
+        **options,
     )
     watching = [asyncio.ensure_future(cache.run()) for cache in caches]
     try:

@@ -17,18 +17,21 @@ from kelos.controllers.loop import Log, Loop
 from kelos.controllers.loop import Meter as PassMeter
 from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.task_caches import Key, key_of, namespace_of
+from kelos.controllers.task_spawner.hosts import Hosts, OwnPlace
 from kelos.controllers.task_spawner.ledgers import Ledgers
 from kelos.controllers.task_spawner.maker import Maker
 from kelos.controllers.task_spawner.observer import Observer, concerns_its_spawner
 from kelos.controllers.task_spawner.parts import Recipe, Sources, Tally
 from kelos.controllers.task_spawner.passes import Passes
 from kelos.controllers.task_spawner.scout import Scout
+from kelos.settings import Settings
 from kelos.spawning.spawned import spawner_name
 
 WORKERS = 16
 """More than for Tasks: most of a pass may be waiting for somebody else's server."""
 LONGEST_PASS_SECONDS = 900.0
 RESYNC_SECONDS = 600.0
+SHARED_ONLY = Settings(spawner_image=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,10 @@ class SpawnerController:
         rng: Random | None = None,
         meter: Meter | None = None,
         passes: PassMeter | None = None,
+        settings: Settings = SHARED_ONLY,
+        is_own: bool = False,
     ) -> None:
+        """`is_own`: this process is there for one Dedicated spawner, and somebody else looks after its life."""
         rng = rng or Random()
         self.caches = caches
         self.queue: Queue[Key] = Queue(meter=meter, rng=rng)
@@ -76,6 +82,7 @@ class SpawnerController:
             scout=Scout(now=now, monotonic=monotonic, rng=rng, tally=tally),
             maker=Maker(systems=systems, sources=sources, recipe=recipe, now=now, rng=rng, tally=tally),
             missing=self._missing,
+            places=OwnPlace() if is_own else Hosts(systems=systems, settings=settings),
         )
         self._loop = Loop("task-spawner", self.queue, self.reconcile, log, describe=_names, meter=passes)
         self._subscribe()
@@ -98,6 +105,10 @@ class SpawnerController:
     async def reconcile(self, key: Key) -> float | None:
         """One pass over one TaskSpawner; in how many seconds to look again."""
         return await self._passes.reconcile(key)
+
+    def problem(self, key: Key) -> str:
+        """What went wrong when a spawner was last looked after; empty when nothing did."""
+        return self._passes.problem(key)
 
     def complaint(self) -> str:
         """What only a restart can mend, in a sentence; empty when all is well."""

@@ -15,6 +15,7 @@ from kelos.cluster.watch import Cache
 from kelos.controllers.reading import find
 from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.task_caches import Key
+from kelos.controllers.task_spawner.hosts import Places
 from kelos.controllers.task_spawner.ledgers import Ledgers
 from kelos.controllers.task_spawner.maker import Maker
 from kelos.controllers.task_spawner.memory import Memory
@@ -51,6 +52,7 @@ class Passes:
     scout: Scout
     maker: Maker
     missing: SecretWatches
+    places: Places
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -64,16 +66,26 @@ class Passes:
         except UserError as error:
             await self._say(set_unusable(manifest, "InvalidSpec", str(error), self.maker.now()))
             return None
+        if not self.places.minds(spawner):
+            return None
         if spawner.is_being_deleted:
             await self._do(leave_alone(spawner, self.observer.own_tasks(owner_of(spawner))))
             return None
-        await self._free_orphans(key, spawner.meta.uid)
+        if self.places.keeps_all:
+            await self._free_orphans(key, spawner.meta.uid)
         return await self._pass(key, spawner, manifest)
 
     def look_soon(self, key: Key) -> None:
         """Something that a source needs has changed."""
         if (memory := self._memories.get(key)) is not None:
             memory.due_at = self.scout.monotonic()
+
+    def problem(self, key: Key) -> str:
+        """What is wrong with its source, or with one of its items."""
+        memory = self._memories.get(key)
+        if memory is None:
+            return ""
+        return memory.discovery.problem or next(filter(None, (each.message for each in memory.troubles.values())), "")
 
     async def _pass(self, key: Key, spawner: TaskSpawner, manifest: Manifest) -> float | None:
         memory = self._memory(key, spawner)
@@ -100,12 +112,16 @@ class Passes:
         spec, again = view.spawner.spec, None
         if problems := self.maker.recipe.problems(view.spawner):
             view = replace(view, problem="; ".join(problems))
+        if (elsewhere := await self.places.settle(view, self._find_workspace(view.spawner))) is not None:
+            return elsewhere.again_in_seconds
         is_at_rest = spec.suspend or bool(view.problem) or spec.when.kind.is_pushed
         if not is_at_rest:
             again = await self._look_and_make(view, memory)
             view = replace(view, discovery=memory.discovery)
         key = (view.spawner.meta.namespace, view.spawner.meta.name)
         self.missing.expect(key, self._awaited(view) if memory.discovery.is_for_people else ())
+        if is_at_rest and not self.places.keeps_all:
+            return None
         if is_at_rest or view.discovery.sightings is not None or view.discovery.problem:
             await self._say(set_status(view))
         if is_at_rest:
@@ -145,6 +161,13 @@ class Passes:
             )
         return parse_workspace(manifest)
 
+    def _find_workspace(self, spawner: TaskSpawner) -> Workspace | None:
+        """None also when it makes no sense."""
+        try:
+            return self._workspace(spawner)
+        except UserError:
+            return None
+
     def _awaited(self, view: SpawnerView) -> tuple[str, ...]:
         """Secrets whose change may mend what only a person can mend."""
         jira = view.spawner.spec.when.jira
@@ -160,7 +183,7 @@ class Passes:
         self._memories.pop(key, None)
         self.ledgers.forget(*key)
         self.missing.expect(key, ())
-        return await self._free_orphans(key, "")
+        return await self._free_orphans(key, "") if self.places.keeps_all else None
 
     async def _free_orphans(self, key: Key, uid: str) -> float | None:
         """Tasks of earlier TaskSpawners of this name. Our cache may be late, so the API is asked first."""

@@ -1,0 +1,260 @@
+"""Two processes and one TaskSpawner: who makes objects, who looks, and who speaks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+import make
+from kelos.api.kinds import (
+    CRON_JOB,
+    DEPLOYMENT,
+    ROLE,
+    ROLE_BINDING,
+    SERVICE_ACCOUNT,
+    TASK,
+    TASK_SPAWNER,
+    WORKSPACE,
+    Manifest,
+)
+from kelos.controllers.reading import find
+from kelos.controllers.task_spawner.engine import SpawnerController
+from kelos.install import rbac
+from kelos.settings import Settings
+from kelos.spawning.hosting.rights import rules
+from kelos.spawning.ledger import writing
+from rights import Recording, Right, rights
+from simulation.spawning.engines import engine
+from simulation.spawning.people import spawner_manifest
+from world import World
+
+pytestmark = pytest.mark.anyio
+
+NAME, OBJECT = "nightly", "kelos-spawner-nightly"
+KEY = (make.NAMESPACE, NAME)
+CRON = {"cron": {"schedule": "* * * * *", "missedRuns": "All"}}
+ISSUES: Manifest = {"githubIssues": {}}
+HOSTS = Settings(spawner_image="registry.invalid/kelos:1")
+KINDS = (SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DEPLOYMENT, CRON_JOB)
+
+
+@asynccontextmanager
+async def shared(world: World, through: Any = None, settings: Settings = HOSTS) -> AsyncIterator[SpawnerController]:
+    async with engine(through or world.cluster, world.now, settings=settings) as running:
+        yield running
+
+
+@asynccontextmanager
+async def own(world: World, through: Any = None) -> AsyncIterator[SpawnerController]:
+    async with engine(through or world.cluster, world.now, is_own=True) as running:
+        yield running
+
+
+async def rest(world: World, running: SpawnerController) -> float | None:
+    """Pass after pass until there is nothing to do at once."""
+    for _ in range(30):
+        await world.catch_up()
+        again = await running.reconcile(KEY)
+        if again is None or again > 5.0:
+            await world.catch_up()
+            return again
+        world.sleep(again)
+    raise AssertionError("no rest")
+
+
+async def spawner(world: World, **spec: Any) -> None:
+    await world.create(WORKSPACE, make.workspace_manifest())
+    await world.create(TASK_SPAWNER, spawner_manifest(NAME, **{"isolation": "Dedicated", **spec}))
+
+
+async def change(world: World, **spec: Any) -> None:
+    await world.cluster.patch(TASK_SPAWNER, make.NAMESPACE, NAME, {"spec": spec})
+
+
+async def there(world: World) -> list[str]:
+    return [kind.kind for kind in KINDS if await find(world.cluster, kind, make.NAMESPACE, OBJECT)]
+
+
+async def status(world: World) -> dict[str, Any]:
+    """With conditions by type."""
+    found = (await world.cluster.get(TASK_SPAWNER, *KEY))["status"]
+    conditions = {each["type"]: (each["status"], each["reason"]) for each in found.get("conditions", ())}
+    return {**found, **conditions}
+
+
+async def tasks(world: World) -> list[Manifest]:
+    return list((await world.cluster.list(TASK, make.NAMESPACE)).items)
+
+
+async def test_a_poller_gets_its_process_and_is_left_to_it():
+    """The shared engine makes no Task of it, and says what runs it."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=ISSUES)
+        await rest(world, engine_of_all)
+
+        said = await status(world)
+        found = await there(world)
+
+    assert ["ServiceAccount", "Role", "RoleBinding", "Deployment"] == found
+    assert (OBJECT, ("True", "DeploymentApplied")) == (said["deploymentName"], said["Hosted"])
+    assert ("Pending", ("Unknown", "NotLooked")) == (said["phase"], said["Ready"])
+
+
+async def test_the_process_makes_the_tasks_and_says_how_it_is():
+    """Both at work on one ledger: each tick becomes one Task, and its state stays what its process says."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        world.sleep(150.0)
+        await rest(world, engine_of_all)
+        before = await tasks(world)
+        async with own(world) as alone:
+            await rest(world, alone)
+            await rest(world, engine_of_all)
+        made, said = await tasks(world), await status(world)
+
+    ticks = len(made)
+    assert ([], True) == (before, ticks >= 2)
+    assert (["Running"], ("True", "Discovering")) == ([said["phase"]], said["Ready"])
+    assert (OBJECT, ticks, ticks) == (said["cronJobName"], said["activeTasks"], said["totalTasksCreated"])
+    assert not any(task["metadata"].get("finalizers") for task in made)
+
+
+async def test_a_suspended_spawner_is_the_engines_again():
+    """Nothing runs that could speak for it; resumed, it is handed over anew."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=ISSUES)
+        await rest(world, engine_of_all)
+        await change(world, suspend=True)
+        async with own(world) as alone:
+            assert await alone.reconcile(KEY) is None
+        await rest(world, engine_of_all)
+        stopped = (await world.cluster.get(DEPLOYMENT, make.NAMESPACE, OBJECT))["spec"]["replicas"]
+        suspended = await status(world)
+        await change(world, suspend=False)
+        await rest(world, engine_of_all)
+        resumed = await status(world)
+        runs = (await world.cluster.get(DEPLOYMENT, make.NAMESPACE, OBJECT))["spec"]["replicas"]
+
+    assert (0, "Suspended", ("True", "UserSuspended")) == (stopped, suspended["phase"], suspended["Suspended"])
+    assert (1, "Pending", ("False", "Running")) == (runs, resumed["phase"], resumed["Suspended"])
+
+
+async def test_back_among_the_others_nothing_is_left():
+    """Objects first, the word of them last."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        had = await there(world)
+        await change(world, isolation="Shared")
+        world.sleep(60.0)
+        await rest(world, engine_of_all)
+        left, said, made = await there(world), await status(world), await tasks(world)
+
+    assert (["ServiceAccount", "Role", "RoleBinding", "CronJob"], []) == (had, left)
+    assert (False, False, True) == ("cronJobName" in said, "Hosted" in said, len(made) >= 1)
+
+
+async def test_another_source_is_another_workload():
+    """A schedule that becomes a poller leaves no CronJob."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        await change(world, when={"cron": None, **ISSUES})
+        await rest(world, engine_of_all)
+        found, said = await there(world), await status(world)
+
+    assert ["ServiceAccount", "Role", "RoleBinding", "Deployment"] == found
+    assert (OBJECT, False) == (said["deploymentName"], "cronJobName" in said)
+
+
+async def test_an_object_of_somebody_else_is_never_touched():
+    """The spawner says why it rests, and goes on when the name is free; the shared engine does not step in."""
+    meta = {"name": OBJECT, "namespace": make.NAMESPACE, "labels": {"team": "other"}}
+    theirs = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}
+    async with World() as world, shared(world) as engine_of_all:
+        await world.create(SERVICE_ACCOUNT, theirs)
+        await spawner(world, when=CRON)
+        world.sleep(120.0)
+        again = await rest(world, engine_of_all)
+        said, found, made = await status(world), await there(world), await tasks(world)
+        kept = await world.cluster.get(SERVICE_ACCOUNT, make.NAMESPACE, OBJECT)
+        await world.cluster.delete(SERVICE_ACCOUNT, make.NAMESPACE, OBJECT)
+        await rest(world, engine_of_all)
+        after = await status(world)
+
+    assert (60.0, "Failed", ("False", "NameTaken")) == (again, said["phase"], said["Hosted"])
+    assert f"ServiceAccount '{OBJECT}' exists and belongs to somebody else" in said["message"]
+    assert (["ServiceAccount"], [], {"team": "other"}) == (found, made, kept["metadata"]["labels"])
+    assert ("Running", ("True", "CronJobApplied")) == (after["phase"], after["Hosted"])
+
+
+async def test_where_nothing_is_run_it_is_done_together_with_the_others():
+    """Nothing is lost, and it is said."""
+    async with World() as world, shared(world, settings=Settings(spawner_image=None)) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        world.sleep(60.0)
+        await rest(world, engine_of_all)
+        said, found, made = await status(world), await there(world), await tasks(world)
+
+    assert (("False", "NoDeployments"), "Running", [], True) == (said["Hosted"], said["phase"], found, len(made) >= 1)
+
+
+async def test_a_status_that_is_right_is_not_written_again():
+    """Two processes that correct each other would never rest."""
+    async with World() as world, shared(world) as engine_of_all, own(world) as alone:
+        await spawner(world, when={"cron": {"schedule": "0 0 1 1 *"}})
+        for running in (engine_of_all, alone, engine_of_all):
+            await rest(world, running)
+        before = await world.cluster.get(TASK_SPAWNER, *KEY)
+        for running in (alone, engine_of_all, alone, engine_of_all):
+            await rest(world, running)
+        after = await world.cluster.get(TASK_SPAWNER, *KEY)
+
+    assert before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+
+
+async def test_rights_are_what_is_used(monkeypatch):
+    """Those to give processes, beyond those to spawn, and those of a process itself."""
+    monkeypatch.setattr(writing, "HEAD_BYTES", 100)
+    used: set[Right] = set()
+    alone_used: set[Right] = set()
+    async with World() as world, shared(world, Recording(world.cluster, used)) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        async with own(world, Recording(world.cluster, alone_used)) as alone:
+            for _ in range(20):
+                world.sleep(60.0)
+                await rest(world, alone)
+        for kind in KINDS[:-2]:
+            await world.cluster.patch(kind, make.NAMESPACE, OBJECT, {"metadata": {"labels": {"x": "y"}}})
+        for when in ({"cron": None, **ISSUES}, {"githubIssues": None, **CRON}):
+            await change(world, when=when)
+            await rest(world, engine_of_all)
+        await mend_all(world, engine_of_all)
+        await change(world, isolation="Shared")
+        await rest(world, engine_of_all)
+
+    hosting = rights(rbac.HOSTING_RULES)
+    assert hosting == {right for right in used if right not in rights(rbac.RULES)}
+    granted = {(group, what, verb) for group, what, verbs, _ in rules(make.task_spawner(), None) for verb in verbs}
+    # Deleted is a Task that came too late, see the simulation.
+    assert granted - {("kelos.dev", "tasks", "delete")} == alone_used
+    assert granted <= rights(rbac.RULES)
+
+
+async def mend_all(world: World, running: SpawnerController) -> None:
+    """Everything is spoilt, for a poller and for a schedule."""
+    for when in ({"cron": None, **ISSUES}, {"githubIssues": None, **CRON}):
+        await change(world, when=when)
+        await rest(world, running)
+        for kind in KINDS:
+            if await find(world.cluster, kind, make.NAMESPACE, OBJECT):
+                spoilt = {"metadata": {"labels": {"kelos.dev/name": "x"}}}
+                await world.cluster.patch(kind, make.NAMESPACE, OBJECT, spoilt)
+        world.sleep(400.0)
+        await rest(world, running)
