@@ -177,9 +177,11 @@ def holder(cluster: ControlPlane, namespace: str) -> str:
     return str(answer.body["spec"].get("holderIdentity") or "") if answer.status == 200 else ""
 
 
-def start(cluster: ControlPlane, *flags: str, kubeconfig: Path | None = None) -> subprocess.Popen[bytes]:
+def start(
+    cluster: ControlPlane, *flags: str, kubeconfig: Path | None = None, part: str = "controller"
+) -> subprocess.Popen[bytes]:
     where = ["--kubeconfig", str(kubeconfig or cluster.kubeconfig)]
-    command = [sys.executable, "-P", "-m", "kelos", *where, "serve", "controller"]
+    command = [sys.executable, "-P", "-m", "kelos", *where, "serve", part]
     return subprocess.Popen([*command, *flags], stderr=subprocess.PIPE)
 
 
