@@ -53,6 +53,10 @@ def command() -> None:
     help="When nodes fetch these images (default: as Kubernetes decides by the tag).",
 )
 @click.option("--spawner-image", metavar="IMAGE", help="Image of the processes that Dedicated TaskSpawners get.")
+@click.option(
+    "--spawner-resource-requests", "requests", metavar="NAME=QUANTITY,…", help="What these processes ask for."
+)
+@click.option("--spawner-resource-limits", "limits", metavar="NAME=QUANTITY,…", help="What they may use at most.")
 @click.option("--persistent-size", metavar="QUANTITY", help="Storage of a persistent Workspace (default 10Gi).")
 @click.option("--persistent-storage-class", metavar="NAME", help="Its storage class (default: the cluster's).")
 @click.option("--health-port", type=click.IntRange(1, 65535), metavar="PORT", help="Serve /healthz, /readyz, /metrics.")
@@ -67,6 +71,8 @@ def controller(
     runner_image: str | None,
     image_pull_policy: str | None,
     spawner_image: str | None,
+    requests: str | None,
+    limits: str | None,
     persistent_size: str | None,
     persistent_storage_class: str | None,
     health_port: int | None,
@@ -88,6 +94,8 @@ def controller(
         runner_image=runner_image or defaults.runner_image,
         image_pull_policy=image_pull_policy,
         spawner_image=spawner_image or defaults.spawner_image,
+        spawner_requests=_quantities(requests) if requests else defaults.spawner_requests,
+        spawner_limits=_quantities(limits) if limits else defaults.spawner_limits,
         persistent_size=persistent_size or defaults.persistent_size,
         persistent_storage_class=persistent_storage_class,
     )
@@ -162,3 +170,13 @@ def _pairs(images: tuple[str, ...]) -> list[tuple[str, str]]:
             raise click.BadParameter(f"'{text}' must be TYPE=IMAGE with TYPE one of {', '.join(AGENT_TYPES)}")
         pairs.append((agent, image))
     return pairs
+
+
+def _quantities(text: str) -> dict[str, str]:
+    found = {}
+    for part in text.split(","):
+        name, equals, quantity = (word.strip() for word in part.partition("="))
+        if not equals or not name or not quantity:
+            raise click.BadParameter(f"'{part}' must be NAME=QUANTITY, such as memory=256Mi")
+        found[name] = quantity
+    return found

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from kelos.api.kinds import TASK, TASK_SPAWNER, WORKSPACE
+from kelos.api.kinds import TASK, TASK_SPAWNER, WORKSPACE, Manifest
 from kelos.api.names import LABEL_SPAWNER, shorten
+from kelos.api.spawner_status import SpawnerCondition
 from kelos.clients.account import Accounts
 from kelos.clients.github.client import GitHub
 from kelos.clients.token_desk import TokenDesk
@@ -35,7 +36,8 @@ AT_ONCE_SECONDS = 5.0
 MOST_PASSES = 3000
 """Of one run: a thousand ticks that were missed become Tasks one after another."""
 SYNC_SECONDS = 60.0
-TRIES = 10
+TRIES, CONFLICT_SECONDS = 10, 0.2
+"""Somebody else writes as well, now and then; not ten times in a row."""
 WORKERS = 2
 
 
@@ -89,26 +91,35 @@ async def run_spawner_once(cluster: Cluster, options: SpawnerOptions, log: Log) 
 
 
 async def settle(engine: SpawnerController, tally: Tally, options: SpawnerOptions) -> None:
-    """Pass after pass until there is nothing to do at once. Raises KelosError when its source could not be read."""
-    key, failures = (options.namespace, options.name), 0
+    """Pass after pass until there is nothing to do at once. Raises KelosError when it did not go well."""
+    key, conflicts = (options.namespace, options.name), 0
     if engine.caches.spawners.get(*key) is None:
         raise UserError(f"TaskSpawner '{options.name}' does not exist in namespace '{options.namespace}'")
     for _ in range(MOST_PASSES):
+        made = tally.made
         try:
-            made = tally.made
             again = await engine.reconcile(key)
         except (Conflict, NotFound):
-            failures += 1
-            if failures > TRIES:
+            conflicts += 1
+            if conflicts > TRIES:
                 raise
-            await asyncio.sleep(0.2 * failures)
+            await asyncio.sleep(CONFLICT_SECONDS * conflicts)
             continue
-        if problem := engine.problem(key):
-            raise UserError(f"TaskSpawner '{options.name}': {problem}")
+        conflicts = 0
         if again is None or (again > AT_ONCE_SECONDS and tally.made == made):
-            return
+            break
         await asyncio.sleep(again if again <= AT_ONCE_SECONDS else 0.0)
-    raise KelosError(f"TaskSpawner '{options.name}' came to no rest; the next run goes on")
+    else:
+        raise KelosError(f"TaskSpawner '{options.name}' came to no rest; the next run goes on")
+    if again is not None and (problem := _problem(engine.caches.spawners.get(*key))):
+        raise KelosError(f"TaskSpawner '{options.name}': {problem}")
+
+
+def _problem(spawner: Manifest | None) -> str:
+    """What its last pass has said of its source or of an item; empty when all went well."""
+    bad = {SpawnerCondition.READY.value: "False", SpawnerCondition.DISCOVERY_ERROR.value: "True"}
+    conditions = ((spawner or {}).get("status") or {}).get("conditions") or ()
+    return next((each["message"] for each in conditions if bad.get(each["type"]) == each["status"]), "")
 
 
 def spawner_caches(cluster: Cluster, options: SpawnerOptions) -> SpawnerCaches:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from integration.cli.test_serve import collection, start
+from integration.cli.test_serve import collection, free_port, start
 from kelos.api.kinds import (
     CONFIG_MAP,
     CRON_JOB,
@@ -69,9 +70,9 @@ def test_objects_come_and_go_with_the_isolation(
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("mode", [["--one-shot"], []])
+@pytest.mark.parametrize("is_once", [True, False])
 def test_a_process_works_with_exactly_its_rights(
-    real_cluster: ControlPlane, real_namespace: str, tmp_path: Path, mode: list[str]
+    real_cluster: ControlPlane, real_namespace: str, tmp_path: Path, is_once: bool
 ) -> None:
     """A tick becomes a Task that runs; Secrets and the work of others are out of reach."""
     cluster, namespace = real_cluster, real_namespace
@@ -82,11 +83,19 @@ def test_a_process_works_with_exactly_its_rights(
         change(cluster, namespace, suspend=False)
         wait_for("it to be handed over", lambda: read(cluster, namespace).get("phase") == "Running")
         identity = kubeconfig_of(cluster, namespace, OBJECT, tmp_path / "own")
-        process = start(cluster, "-n", namespace, "--name=nightly", *mode, kubeconfig=identity, part="spawner")
+        template = get(cluster, CRON_JOB, namespace)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        serve, part, *flags = template["containers"][0]["args"]
+        flags = (
+            flags if is_once else [*(flag for flag in flags if flag != "--one-shot"), f"--health-port={free_port()}"]
+        )
+        process = start(cluster, *flags, kubeconfig=identity, part=part)
         try:
             tasks = wait_for("a Task of its own", lambda: released(cluster, namespace))
             wait_for("its word", lambda: said_by_itself(cluster, namespace))
-            if not mode:
+            if not is_once:
+                ready = httpx.get(f"http://127.0.0.1:{port}/readyz").status_code
+                numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+                assert (200, True) == (ready, "kelos_spawner_tasks_created_total 1.0" in numbers)
                 process.send_signal(signal.SIGTERM)
             _, log = process.communicate(timeout=20)
         finally:
@@ -94,7 +103,7 @@ def test_a_process_works_with_exactly_its_rights(
 
     api = connect(identity)
     assert (0, b"") == (process.returncode, b"".join(line for line in log.splitlines() if b"orbidden" in line))
-    assert 1 == len(tasks)
+    assert ("serve", 1) == (serve, len(tasks))
     status = read(cluster, namespace)
     assert (1, OBJECT) == (status["totalTasksCreated"], status["cronJobName"])
     refused = [

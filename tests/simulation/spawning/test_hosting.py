@@ -10,6 +10,7 @@ import pytest
 
 import make
 from kelos.api.kinds import (
+    CONFIG_MAP,
     CRON_JOB,
     DEPLOYMENT,
     ROLE,
@@ -22,10 +23,13 @@ from kelos.api.kinds import (
 )
 from kelos.controllers.reading import find
 from kelos.controllers.task_spawner.engine import SpawnerController
+from kelos.errors import KelosError
 from kelos.install import rbac
+from kelos.processes.spawner import SpawnerOptions, Tally, settle
 from kelos.settings import Settings
 from kelos.spawning.hosting.rights import rules
 from kelos.spawning.ledger import writing
+from kelos.telemetry.metrics import Metrics
 from rights import Recording, Right, rights
 from simulation.spawning.engines import engine
 from simulation.spawning.people import spawner_manifest
@@ -37,6 +41,7 @@ NAME, OBJECT = "nightly", "kelos-spawner-nightly"
 KEY = (make.NAMESPACE, NAME)
 CRON = {"cron": {"schedule": "* * * * *", "missedRuns": "All"}}
 ISSUES: Manifest = {"githubIssues": {}}
+OPTIONS = SpawnerOptions(namespace=make.NAMESPACE, name=NAME)
 HOSTS = Settings(spawner_image="registry.invalid/kelos:1")
 KINDS = (SERVICE_ACCOUNT, ROLE, ROLE_BINDING, DEPLOYMENT, CRON_JOB)
 
@@ -202,6 +207,58 @@ async def test_where_nothing_is_run_it_is_done_together_with_the_others():
         said, found, made = await status(world), await there(world), await tasks(world)
 
     assert (("False", "NoDeployments"), "Running", [], True) == (said["Hosted"], said["phase"], found, len(made) >= 1)
+
+
+async def test_its_rights_follow_the_workspace():
+    """A Secret that the Workspace names anew can be read at once, the old one no longer."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=ISSUES)
+        await rest(world, engine_of_all)
+        before = await secrets_within_reach(world)
+        for name in ("old", "new"):
+            await world.cluster.patch(WORKSPACE, make.NAMESPACE, "repo", {"spec": {"secretRef": {"name": name}}})
+            await rest(world, engine_of_all)
+        after = await secrets_within_reach(world)
+
+    assert ([], [["new"]]) == (before, after)
+
+
+async def secrets_within_reach(world: World) -> list[list[str]]:
+    role = await world.cluster.get(ROLE, make.NAMESPACE, OBJECT)
+    return [rule["resourceNames"] for rule in role["rules"] if rule["resources"] == ["secrets"]]
+
+
+async def test_one_run_makes_all_that_is_due_and_notes_it():
+    """Afterwards nobody is there who could."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        world.sleep(600.0)
+        async with own(world) as alone:
+            await settle(alone, Tally(Metrics()), OPTIONS)
+        made = await tasks(world)
+
+    assert len(made) >= 10
+    assert not any(task["metadata"].get("finalizers") for task in made)
+
+
+async def test_a_run_that_went_wrong_says_so():
+    """Its exit code is all that a CronJob sees."""
+    async with World() as world, shared(world) as engine_of_all:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        (ledger,) = (await world.cluster.list(CONFIG_MAP, make.NAMESPACE)).items
+        await world.cluster.patch(CONFIG_MAP, make.NAMESPACE, ledger["metadata"]["name"], {"data": {"state": "{"}})
+        async with own(world) as alone:
+            with pytest.raises(KelosError, match="says what was handled already and cannot be read"):
+                await settle(alone, Tally(Metrics()), OPTIONS)
+
+
+async def test_a_run_for_nobody_says_so():
+    """A name that is mistyped is no schedule without ticks."""
+    async with World() as world, own(world) as alone:
+        with pytest.raises(KelosError, match="TaskSpawner 'nightly' does not exist in namespace 'team'"):
+            await settle(alone, Tally(Metrics()), OPTIONS)
 
 
 async def test_a_status_that_is_right_is_not_written_again():

@@ -106,10 +106,6 @@ class SpawnerController:
         """One pass over one TaskSpawner; in how many seconds to look again."""
         return await self._passes.reconcile(key)
 
-    def problem(self, key: Key) -> str:
-        """What went wrong when a spawner was last looked after; empty when nothing did."""
-        return self._passes.problem(key)
-
     def complaint(self) -> str:
         """What only a restart can mend, in a sentence; empty when all is well."""
         match self.queue.longest_work():

@@ -57,6 +57,8 @@ class Places(Protocol):
         """None when its source is to be looked at here."""
         ...
 
+    def forget(self, key: Key) -> None: ...
+
 
 class OwnPlace:
     """The place of the process that a Dedicated spawner has for itself: it works, or does nothing at all."""
@@ -68,6 +70,8 @@ class OwnPlace:
 
     async def settle(self, view: SpawnerView, workspace: Workspace | None) -> Elsewhere | None:
         return None
+
+    def forget(self, key: Key) -> None: ...
 
 
 class Problem(Exception):
@@ -109,6 +113,10 @@ class Hosts:
         told = await self._say(set_hosted(view, kind, host_name(view.spawner)))
         return told or (None if view.spawner.spec.suspend else Elsewhere())
 
+    def forget(self, key: Key) -> None:
+        """The spawner is gone, and its objects with it."""
+        self._confirmed.pop(key, None)
+
     async def _provide(self, view: SpawnerView, workspace: Workspace | None) -> None:
         """Raises Problem."""
         spawner, monotonic = view.spawner, self.systems.monotonic
@@ -134,7 +142,7 @@ class Hosts:
     async def _take_away(self, view: SpawnerView) -> Elsewhere | None:
         """Everything of ours, and only then the word of it."""
         spawner = view.spawner
-        self._confirmed.pop((spawner.meta.namespace, spawner.meta.name), None)
+        self.forget((spawner.meta.namespace, spawner.meta.name))
         try:
             await apply(Plan(steps=take_away(spawner, await self._find(spawner, KINDS))), self.systems)
         except Forbidden:

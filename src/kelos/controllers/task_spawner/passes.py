@@ -80,13 +80,6 @@ class Passes:
         if (memory := self._memories.get(key)) is not None:
             memory.due_at = self.scout.monotonic()
 
-    def problem(self, key: Key) -> str:
-        """What is wrong with its source, or with one of its items."""
-        memory = self._memories.get(key)
-        if memory is None:
-            return ""
-        return memory.discovery.problem or next(filter(None, (each.message for each in memory.troubles.values())), "")
-
     async def _pass(self, key: Key, spawner: TaskSpawner, manifest: Manifest) -> float | None:
         memory = self._memory(key, spawner)
         status = manifest.get("status") or {}
@@ -113,6 +106,7 @@ class Passes:
         if problems := self.maker.recipe.problems(view.spawner):
             view = replace(view, problem="; ".join(problems))
         if (elsewhere := await self.places.settle(view, self._find_workspace(view.spawner))) is not None:
+            self.missing.expect((view.spawner.meta.namespace, view.spawner.meta.name), ())
             return elsewhere.again_in_seconds
         is_at_rest = spec.suspend or bool(view.problem) or spec.when.kind.is_pushed
         if not is_at_rest:
@@ -182,6 +176,7 @@ class Passes:
         """Its Tasks go with it; nobody keeps those that wait for a word of it."""
         self._memories.pop(key, None)
         self.ledgers.forget(*key)
+        self.places.forget(key)
         self.missing.expect(key, ())
         return await self._free_orphans(key, "") if self.places.keeps_all else None
 
