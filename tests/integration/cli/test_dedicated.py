@@ -85,9 +85,9 @@ def test_a_process_works_with_exactly_its_rights(
         identity = kubeconfig_of(cluster, namespace, OBJECT, tmp_path / "own")
         template = get(cluster, CRON_JOB, namespace)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         serve, part, *flags = template["containers"][0]["args"]
-        flags = (
-            flags if is_once else [*(flag for flag in flags if flag != "--one-shot"), f"--health-port={free_port()}"]
-        )
+        if not is_once:
+            port = free_port()
+            flags[flags.index("--one-shot")] = f"--health-port={port}"
         process = start(cluster, *flags, kubeconfig=identity, part=part)
         try:
             tasks = wait_for("a Task of its own", lambda: released(cluster, namespace))
