@@ -92,7 +92,13 @@ class Process:
         self.reporter = Reporter(
             door,
             tasks=self.tasks,
-            writers=Writers(cluster=door, github=github, accounts=accounts, standings=Standings()),
+            writers=Writers(
+                cluster=door,
+                github=github,
+                accounts=accounts,
+                standings=Standings(),
+                workspaces=lambda _: stage.workspaces,
+            ),
             now=stage.now,
             log=stage.log,
             tally=tally,
@@ -135,6 +141,7 @@ class Stage:
         self.tally = Tally()
         self.processes: list[Process] = []
         self.used: set[Right] = set()
+        self.workspaces = [make.workspace_manifest(secretRef={"name": "git"})]
         self._wire = wire or self._at_once
 
     def now(self) -> datetime:

@@ -27,13 +27,19 @@ def build_reporters(
     metrics: Metrics,
 ) -> list[Reporter]:
     """All of them share what they know of GitHub."""
-    writers = Writers(cluster=cluster, github=github, accounts=accounts, standings=Standings())
+    standings = Standings()
     tally = ReportMetrics(metrics.registry)
     return [
         Reporter(
             cluster,
             tasks=controller.caches.tasks,
-            writers=writers,
+            writers=Writers(
+                cluster=cluster,
+                github=github,
+                accounts=accounts,
+                standings=standings,
+                workspaces=controller.caches.workspaces.list,
+            ),
             now=now,
             log=log,
             meter=metrics.queue("reporter"),

@@ -38,6 +38,8 @@ async def controller() -> AsyncIterator[tuple[LocalCluster, GitHubServer, str]]:
     await cluster.create(SECRET, make.secret_manifest("git", GITHUB_TOKEN=TOKEN))
     github = GitHubServer()
     with served(github) as url:
+        shop = f"{url.removesuffix('/api/v3')}/acme/shop.git"
+        await cluster.create(WORKSPACE, make.workspace_manifest(repo=shop, secretRef={"name": "git"}))
         running = asyncio.ensure_future(run_controller(cluster, settings=Settings(), log=SilentLog()))
         try:
             async with asyncio.timeout(SECONDS):
@@ -70,12 +72,8 @@ async def test_a_task_that_fails_is_told_of_and_then_expires():
 
 async def test_an_issue_hears_of_the_task_that_was_made_of_it():
     """From a TaskSpawner to the comment below the issue: what the engine writes on a Task is what reports need."""
-    async with controller() as (cluster, github, url):
+    async with controller() as (cluster, github, _):
         number = github.open_issue("Broken")
-        await cluster.create(
-            WORKSPACE,
-            make.workspace_manifest(repo=f"{url.removesuffix('/api/v3')}/acme/shop.git", secretRef={"name": "git"}),
-        )
         template = {"type": "demo", "credentials": {"type": "none"}, "workspaceRef": {"name": "repo"}}
         spec = {
             "when": {"githubIssues": {"reporting": {"comments": {}}}},

@@ -273,6 +273,27 @@ async def test_a_secret_that_is_missing_is_waited_for():
         assert not await stage.is_owed()
 
 
+@pytest.mark.parametrize(
+    "workspace",
+    [
+        make.workspace_manifest(repo="https://git.elsewhere.example/acme/shop", secretRef={"name": "git"}),
+        make.workspace_manifest(secretRef={"name": "another"}),
+        make.workspace_manifest(repo="no address", secretRef={"name": "git"}),
+    ],
+    ids=["of another host", "with another Secret", "of nothing"],
+)
+async def test_a_secret_is_shown_only_where_a_workspace_shows_it(workspace):
+    """Whoever may change a Task's annotations could else send a token anywhere."""
+    async with Stage() as stage:
+        stage.workspaces = [workspace]
+        stage.start()
+        await stage.create(status=reported.succeeded())
+        await wait(60.0)
+
+        assert ([], True) == (stage.github.calls, await stage.is_owed())
+        assert any("No Workspace uses Secret 'git'" in event for event in await stage.events())
+
+
 @pytest.mark.parametrize("known", [{"source_secret": ""}, {"source_api_url": ""}, {"source_repository": ""}])
 async def test_a_task_that_says_too_little_is_let_go(known):
     """There is nobody to report to, or as; waiting would not change that."""
