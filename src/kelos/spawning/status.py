@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from kelos.api.conditions import MESSAGE_LIMIT, merge_patch, set_condition, timestamp
 from kelos.api.kinds import TASK_SPAWNER, Manifest
 from kelos.api.spawner_status import SpawnerCondition, SpawnerPhase
-from kelos.api.task_spawner import Isolation
 from kelos.plan import SetStatus
 from kelos.spawning.cron import tick_of_key
 from kelos.spawning.room import is_used_up
@@ -123,8 +122,6 @@ def _ready(view: SpawnerView) -> tuple[str, str, str]:
         return "False", _why(view), discovery.problem
     if discovery.sightings is None:
         return "Unknown", "NotLooked", "Not looked yet"
-    if spec.isolation is Isolation.DEDICATED:
-        return "True", "Discovering", "The source is looked at by the shared engine: this version has no Dedicated ones"
     return "True", "Discovering", "The source is looked at as planned"
 
 
