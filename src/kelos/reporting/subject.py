@@ -138,6 +138,8 @@ def read_subject(task: Manifest) -> Subject:
     results, diagnosis = _object(status.get("results")), _object(status.get("diagnosis"))
     spawner = _text(labels, names.LABEL_SPAWNER)
     wants_comment = notes.get(names.ANNOTATION_REPORTING) == ENABLED
+    # One whose making is not noted yet may have come too late, and be taken back: nobody hears of it before.
+    is_noted = names.FINALIZER_SPAWNED not in (meta.get("finalizers") or ())
     return Subject(
         namespace=_text(meta, "namespace"),
         name=_text(meta, "name"),
@@ -153,7 +155,7 @@ def read_subject(task: Manifest) -> Subject:
         wants_check=notes.get(names.ANNOTATION_CHECKS) == ENABLED and bool(_text(notes, names.ANNOTATION_SOURCE_SHA)),
         check_name=_text(notes, names.ANNOTATION_CHECK_NAME) or f"Kelos: {spawner or meta['name']}",
         told=_told(notes),
-        phase=_phase(status.get("phase")),
+        phase=_phase(status.get("phase")) if is_noted else None,
         reason=_text(status, "reason"),
         message=_text(status, "message"),
         advice=_text(diagnosis, "advice"),

@@ -8,7 +8,8 @@ import make
 import reported
 from fakes.github_server.answers import Answer
 from fakes.github_server.server import TOKEN
-from kelos.api.kinds import SECRET
+from kelos.api import names
+from kelos.api.kinds import SECRET, TASK
 from kelos.install.rbac import RULES
 from kelos.reporting.plan import GIVE_UP_SECONDS
 from reporting_stage import Stage, wait
@@ -252,6 +253,22 @@ async def test_a_lost_answer_about_a_status_is_not_one_status_more():
         await wait(SETTLE * 2)
 
         assert ["success"] == [status["state"] for status in stage.statuses()]
+        assert not await stage.is_owed()
+
+
+async def test_nobody_hears_of_a_task_before_its_making_is_noted():
+    """Until then it may be taken back, because it came too late; nor is its end lost."""
+    async with Stage() as stage:
+        stage.start()
+        both = (names.FINALIZER_REPORT, names.FINALIZER_SPAWNED)
+        await stage.create(finalizers=both, status=reported.succeeded())
+        await wait(60.0)
+        assert ([], True) == (stage.github.calls, await stage.is_owed())
+
+        body = {"metadata": {"finalizers": [names.FINALIZER_REPORT]}}
+        await stage.cluster.patch(TASK, make.NAMESPACE, "shop-bugs-1", body)
+        await wait(60.0)
+        assert 1 == len(stage.comments())
         assert not await stage.is_owed()
 
 
