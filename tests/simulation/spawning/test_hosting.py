@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,7 +26,7 @@ from kelos.api.kinds import (
 )
 from kelos.controllers.reading import find
 from kelos.controllers.task_spawner.engine import SpawnerController
-from kelos.errors import KelosError
+from kelos.errors import Conflict, KelosError
 from kelos.install import rbac
 from kelos.processes.spawner import SpawnerOptions, Tally, settle
 from kelos.settings import Settings
@@ -33,7 +36,7 @@ from kelos.telemetry.metrics import Metrics
 from rights import Recording, Right, rights
 from simulation.spawning.engines import engine
 from simulation.spawning.people import spawner_manifest
-from world import World
+from world import Deadly, Died, World
 
 pytestmark = pytest.mark.anyio
 
@@ -123,7 +126,7 @@ async def test_the_process_makes_the_tasks_and_says_how_it_is():
 
     ticks = len(made)
     assert ([], True) == (before, ticks >= 2)
-    assert (["Running"], ("True", "Discovering")) == ([said["phase"]], said["Ready"])
+    assert ("Running", ("True", "Discovering")) == (said["phase"], said["Ready"])
     assert (OBJECT, ticks, ticks) == (said["cronJobName"], said["activeTasks"], said["totalTasksCreated"])
     assert not any(task["metadata"].get("finalizers") for task in made)
 
@@ -207,6 +210,61 @@ async def test_where_nothing_is_run_it_is_done_together_with_the_others():
         said, found, made = await status(world), await there(world), await tasks(world)
 
     assert (("False", "NoDeployments"), "Running", [], True) == (said["Hosted"], said["phase"], found, len(made) >= 1)
+
+
+@pytest.mark.parametrize("dies_after", range(1, 26, 3))
+async def test_the_shared_engine_may_die_at_any_write(dies_after):
+    """Whoever comes next completes what was begun, and finds what is to be taken away."""
+    async with World() as world:
+        await spawner(world, when=CRON)
+        deadly = Deadly(world.cluster, dies_after)
+        deadly = await survive(world, deadly)
+        scheduled = await there(world), (await status(world))["Hosted"]
+        await change(world, when={"cron": None, **ISSUES})
+        deadly = await survive(world, deadly)
+        polled = await there(world), (await status(world))["Hosted"]
+        await change(world, isolation="Shared", when=CRON | {"githubIssues": None})
+        deadly = await survive(world, deadly)
+        left, said = await there(world), await status(world)
+
+    rights = ["ServiceAccount", "Role", "RoleBinding"]
+    assert ([*rights, "CronJob"], ("True", "CronJobApplied")) == scheduled
+    assert ([*rights, "Deployment"], ("True", "DeploymentApplied")) == polled
+    assert ([], False, False) == (left, "Hosted" in said, "deploymentName" in said)
+
+
+async def survive(world: World, through: Deadly) -> Deadly:
+    """One engine after another until all is done; what the last one works through."""
+    while True:
+        async with shared(world, through) as running:
+            with suppress(Died):
+                await rest(world, running)
+                return through
+        through = Deadly(world.cluster, None)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_processes_that_overlap_make_each_task_once(seed):
+    """During a handover the old one may still be at work, and the shared one keeps books: in any order of passes."""
+    order = Random(seed)
+    async with World() as world, shared(world) as engine_of_all, own(world) as first, own(world) as second:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        for _ in range(40):
+            world.sleep(order.choice([0.0, 20.0, 45.0]))
+            if order.random() < 0.6:
+                await world.catch_up()
+            passes = [each.reconcile(KEY) for each in (engine_of_all, first, second) if order.random() < 0.7]
+            results = await asyncio.gather(*passes, return_exceptions=True)
+            assert [] == [each for each in results if isinstance(each, Exception) and not isinstance(each, Conflict)]
+        for running in (first, second, engine_of_all):
+            await rest(world, running)
+        made, said = await tasks(world), await status(world)
+
+    items = [json.loads(task["metadata"]["annotations"]["kelos.dev/item"])["key"] for task in made]
+    assert (len(set(items)), said["totalTasksCreated"]) == (len(items), len(items))
+    assert len(items) >= 5
+    assert not any(task["metadata"].get("finalizers") for task in made)
 
 
 async def test_its_rights_follow_the_workspace():
