@@ -24,6 +24,7 @@ from kelos.api.kinds import (
     WORKSPACE,
     Manifest,
 )
+from kelos.api.names import FINALIZER_SPAWNED, LABEL_SPAWNER
 from kelos.controllers.reading import find
 from kelos.controllers.task_spawner.engine import SpawnerController
 from kelos.errors import Conflict, KelosError
@@ -149,6 +150,23 @@ async def test_a_suspended_spawner_is_the_engines_again():
 
     assert (0, "Suspended", ("True", "UserSuspended")) == (stopped, suspended["phase"], suspended["Suspended"])
     assert (1, "Pending", ("False", "Running")) == (runs, resumed["phase"], resumed["Suspended"])
+
+
+async def test_a_process_says_nothing_of_a_spawner_at_rest():
+    """One voice at a time: suspended or being deleted, it is the shared engine's, and so are orphans."""
+    used: set[Right] = set()
+    orphan = {"finalizers": [FINALIZER_SPAWNED], "labels": {LABEL_SPAWNER: NAME}}
+    async with World() as world, shared(world) as engine_of_all, own(world, Recording(world.cluster, used)) as alone:
+        await spawner(world, when=CRON)
+        await rest(world, engine_of_all)
+        await change(world, suspend=True)
+        before = used.copy()
+        await rest(world, alone)
+        await world.cluster.delete(TASK_SPAWNER, make.NAMESPACE, NAME)
+        await world.create(TASK, make.task_manifest("orphan", meta=orphan))
+        await rest(world, alone)
+
+    assert before == used
 
 
 async def test_back_among_the_others_nothing_is_left():
