@@ -52,10 +52,10 @@ POLL_SECONDS = 60
 CYCLES = 10
 HANDLED = 2
 """Open issues that each TaskSpawner has a Task for."""
-PASSES = 30
+PASSES = 150
 LONGEST_SECONDS = 12 * 3600.0
 """Of virtual time: a token's hour has 5,000 requests."""
-LEDGERS = (0, 1_000, 10_000, 100_000)
+LEDGERS = (500, 1_000, 10_000, 100_000)
 
 
 class PlayedGitHub(GitHubServer):
