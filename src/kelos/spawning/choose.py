@@ -49,7 +49,7 @@ def choose(view: SpawnerView, wanted: Sequence[Wanted], read: Mapping[str, WorkI
     """Of the items that were read: those with a reason and a place, in the order of `wanted`."""
     left = room_of(view)
     chosen: list[Chosen] = []
-    fruitless, crowded, released = list[str](), list[str](), _vanished(view)
+    fruitless, crowded, released = list[str](), list[str](), list[str]()
     problems: dict[str, str] = {}
     taken = set(view.by_name) | {claim.name for claim in view.ledger.head.claims.values()}
     for each in wanted:
@@ -85,14 +85,6 @@ def _interrupted(view: SpawnerView) -> Iterator[Wanted]:
     for key, claim in view.ledger.head.claims.items():
         if claim.name in view.absent and key in sightings and not _is_in_trouble(view, key):
             yield Wanted(sighting=sightings[key], why=Why.CLAIMED, claim=claim, entry=view.ledger.find(key))
-
-
-def _vanished(view: SpawnerView) -> list[str]:
-    """Claims without a Task whose items are gone as well."""
-    if not view.discovery.is_complete or view.discovery.sightings is None:
-        return []
-    seen = {sighting.key for sighting in view.discovery.sightings}
-    return [key for key, claim in view.ledger.head.claims.items() if claim.name in view.absent and key not in seen]
 
 
 def _candidates(view: SpawnerView) -> Iterator[Wanted]:

@@ -13,11 +13,16 @@ from kelos.api.kinds import TASK, TASK_SPAWNER
 from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED, FINALIZER_SPAWNER
 from kelos.api.task_spawner import TaskSpawner
 from kelos.plan import Delete, DropFinalizer, Step
-from kelos.spawning.ledger.entry import Entry, made, mark_of
+from kelos.spawning.cron import tick_of_key
+from kelos.spawning.ledger.entry import Claim, Entry, made, mark_of
 from kelos.spawning.ledger.ledger import Ledger
 from kelos.spawning.ledger.writing import Changes
+from kelos.spawning.moments import GIVEN_UP_AFTER, new_watermark
 from kelos.spawning.rerun import retry_at
 from kelos.spawning.view import SpawnedTask, SpawnerView
+
+MOST_TRIES = 3
+"""Of a claimed item that is in trouble, before its place goes to another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +46,8 @@ def housekeeping(view: SpawnerView) -> Chores:
             entry = known.get(task.key) or view.ledger.find(task.key)
             after += _let_go(view, task, entry)
     failures = [entry for entry in _failures(view) if entry.key not in known]
-    released = tuple(
-        key
-        for key, claim in view.ledger.head.claims.items()
-        if claim.name in view.absent and (trouble := view.troubles.get(key)) is not None and trouble.is_refused
-    )
-    changes = Changes(entries=(*noted, *failures), released=released)
+    released = tuple(key for key, claim in view.ledger.head.claims.items() if _is_hopeless(view, claim))
+    changes = Changes(entries=(*noted, *failures), released=released, begins_anew_at=new_watermark(view))
     return Chores(changes=changes, after=tuple(after))
 
 
@@ -108,6 +109,20 @@ def _let_go(view: SpawnerView, task: SpawnedTask, entry: Entry | None) -> list[S
     if not task.is_being_deleted:
         going.append(Delete(kind=TASK, namespace=namespace, name=task.name, uid=task.uid))
     return [*going, _drop(namespace, task), replace(_drop(namespace, task), finalizer=FINALIZER_REPORT)]
+
+
+def _is_hopeless(view: SpawnerView, claim: Claim) -> bool:
+    """Whether a claim would hold a place that nothing comes to. Who gives it back loses nothing: what is listed later
+    is claimed anew. Only a tick comes once, so it is tried for longer."""
+    if claim.name not in view.absent:
+        return False
+    trouble = view.troubles.get(claim.key)
+    if view.is_gone(claim.key) or (trouble is not None and trouble.is_refused):
+        return True
+    tick = tick_of_key(claim.key) if view.spawner.spec.when.cron is not None else None
+    if tick is not None and view.now - tick < GIVEN_UP_AFTER:
+        return False
+    return trouble is not None and bool(trouble.message) and trouble.count >= MOST_TRIES
 
 
 def _failures(view: SpawnerView) -> list[Entry]:

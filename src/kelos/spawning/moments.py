@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from kelos.spawning.cron import tick_of_key
+from kelos.spawning.cron import key_of_tick, tick_of_key
 from kelos.spawning.rerun import retry_at
 from kelos.spawning.view import SpawnerView
 
 SOONEST_SECONDS = 0.1
 GIVEN_UP_AFTER = timedelta(days=1)
+CLOCKS_DIFFER_BY = timedelta(hours=1)
+"""At most; a watermark further ahead was written by a clock that was wrong."""
 
 
 def next_moment(view: SpawnerView) -> float | None:
@@ -37,14 +39,25 @@ def next_watermark(view: SpawnerView, claimed: Collection[str]) -> str:
     return reached if reached > ledger.head.watermark else ""
 
 
+def new_watermark(view: SpawnerView) -> str:
+    """Where a schedule begins anew: now, when it took the place of another source, or was said to be handled up to a
+    day that has not come. What it handled it still knows. Empty when all is well."""
+    if view.spawner.spec.when.cron is None:
+        return ""
+    reached = tick_of_key(view.ledger.head.watermark)
+    is_sound = reached is not None and reached <= view.now + CLOCKS_DIFFER_BY
+    return "" if is_sound else key_of_tick(view.now)
+
+
 def owed(view: SpawnerView) -> tuple[str, ...]:
     """Items before the watermark that still need a Task: claimed and not made, or failed and to be tried again."""
     claimed = [key for key, claim in view.ledger.head.claims.items() if claim.name in view.absent]
     if not view.spawner.spec.retry_policy.max_retries:
         return tuple(claimed)
     failed = []
-    for key, line in view.ledger.head.entries.items():
-        entry = view.ledger.find(key) if line else None
+    recent = dict.fromkeys((*view.ledger.head.entries, *(key for key, task in view.newest.items() if task.has_failed)))
+    for key in recent:
+        entry = view.ledger.find(key)
         if entry is not None and retry_at(entry, view.spawner.spec) is not None:
             failed.append(key)
     return (*claimed, *failed)

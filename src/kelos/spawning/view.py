@@ -131,8 +131,12 @@ class SpawnerView:
         return sum(not task.is_finished for task in self.tasks)
 
     def may_forget(self, key: str) -> bool:
-        """Whether the ledger may lose an item when it is full: it is nowhere to be seen any more."""
-        return key not in self._sighted and key not in self.newest
+        """Whether the ledger may lose an item when it is full: by a look it is nowhere to be seen any more."""
+        return self.is_gone(key) and key not in self.newest
+
+    def is_gone(self, key: str) -> bool:
+        """Whether the source was looked at and does not list the item; before the first look nothing is."""
+        return self.discovery.sightings is not None and key not in self._sighted
 
     @cached_property
     def _sighted(self) -> frozenset[str]:

@@ -147,22 +147,6 @@ def test_a_claim_without_a_task_is_fulfilled_first():
     assert [("triage-2", False)] == chosen(seen, item("2"))
 
 
-def test_a_claim_whose_item_is_gone_is_given_back():
-    known = ledger(claims=(claim("2"),))
-    seen = view("1", ledger=known, absent=frozenset({"triage-2"}))
-
-    assert ("2",) == choose(seen, (), {}, name_of).released
-
-
-def test_a_claim_is_kept_while_the_source_does_not_tell_everything():
-    known = ledger(claims=(claim("2"),))
-    partly = Discovery(number=1, sightings=(), is_complete=False)
-
-    seen = view(discovery=partly, ledger=known, absent=frozenset({"triage-2"}))
-
-    assert () == choose(seen, to_read(seen), {}, name_of).released
-
-
 def test_a_claim_for_a_comment_that_is_gone_becomes_one_for_the_next():
     known = ledger(claims=(claim("2", trigger=Trigger(key="comment:1", at=EARLIER)),))
     seen = view("2", of=spawner(when=ASKED), ledger=known, absent=frozenset({"triage-2"}))

@@ -9,9 +9,11 @@ import pytest
 
 from kelos.api.other_sources import Cron
 from kelos.spawning.cron import due_ticks, first_watermark, key_of_tick, seconds_to_next, tick_of_key
-from kelos.spawning.moments import next_watermark
+from kelos.spawning.housekeeping import housekeeping
+from kelos.spawning.ledger.entry import encode_entry
+from kelos.spawning.moments import next_watermark, owed
 from kelos.spawning.view import Trouble
-from spawning import claim, entry, ledger, spawner, view
+from spawning import claim, entry, ledger, spawner, task, view
 
 NOW = datetime(2026, 2, 7, 9, 0, 30, tzinfo=timezone.utc)
 
@@ -107,3 +109,34 @@ def test_a_tick_that_is_in_trouble_for_a_day_is_given_up():
 
 def test_issues_have_no_watermark():
     assert "" == reached(*TICKS, of=spawner())
+
+
+@pytest.mark.parametrize(
+    ("watermark", "expected"),
+    [
+        ("", "20260207-0900"),
+        ("20270207-0900", "20260207-0900"),
+        ("20260207-0930", ""),
+        ("20250207-0900", ""),
+    ],
+    ids=["it looked at issues before", "a clock was a year ahead", "a clock was set back a little", "an outage"],
+)
+def test_a_schedule_begins_anew_where_its_watermark_makes_no_sense(watermark, expected):
+    """It would make up for all of its TaskSpawner's life, or say nothing for a year."""
+    seen = replace(view(of=spawner(when={"cron": {"schedule": "* * * * *"}}), ledger=ledger(watermark=watermark)), now=NOW)
+
+    assert expected == housekeeping(seen).changes.begins_anew_at
+    assert not housekeeping(replace(seen, spawner=spawner()))
+
+
+def test_a_failed_tick_is_owed_even_when_its_entry_is_in_an_older_segment():
+    failed_at = NOW - timedelta(minutes=5)
+    known = ledger(watermark="20260207-0858")
+    older = {TICKS[0]: encode_entry(entry(TICKS[0], failed_at=failed_at))}
+    seen = view(
+        of=spawner(when={"cron": {"schedule": "* * * * *"}}, retryPolicy={"maxRetries": 1}),
+        ledger=replace(known, older=(older,)),
+        tasks=(task(TICKS[0], is_finished=True, has_failed=True, ended_at=failed_at),),
+    )
+
+    assert (TICKS[0],) == owed(seen)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 import make
 from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED
 from kelos.api.work_item import Trigger
 from kelos.plan import Delete, DropFinalizer
+from kelos.spawning.cron import key_of_tick
 from kelos.spawning.housekeeping import first_entries, housekeeping
 from kelos.spawning.ledger.entry import mark_of
-from kelos.spawning.view import Trouble
+from kelos.spawning.view import Discovery, Trouble
 from spawning import claim, entry, ledger, spawner, task, view
 
 
@@ -83,6 +86,46 @@ def test_a_claim_that_the_cluster_refused_is_given_back():
     assert ("1",) == chores.changes.released
 
 
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_claim_whose_item_is_gone_is_given_back(is_complete):
+    """Even when nothing else is to be read: it may hold the only place there is."""
+    known, looked = ledger(claims=(claim("2"),)), Discovery(number=1, sightings=(), is_complete=is_complete)
+    chores = housekeeping(view(of=spawner(maxConcurrency=1), discovery=looked, ledger=known, absent={"triage-2"}))
+
+    assert ("2",) == chores.changes.released
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"discovery": Discovery(), "absent": {"triage-2"}}, {"discovery": Discovery(number=1, sightings=())}],
+    ids=["nothing was listed yet", "its Task is there"],
+)
+def test_a_claim_is_kept_while_its_task_may_come(facts):
+    assert not housekeeping(view(ledger=ledger(claims=(claim("2"),)), **facts))
+
+
+@pytest.mark.parametrize(("tries", "released"), [(2, ()), (3, ("1",))])
+def test_a_claimed_item_that_stays_in_trouble_makes_room_for_others(tries, released):
+    """Whoever claimed it died, and what its prompt needs is gone since."""
+    trouble = {"1": Trouble(message="no answer", until=make.NOW, count=tries)}
+    chores = housekeeping(view("1", ledger=ledger(claims=(claim("1"),)), absent={"triage-1"}, troubles=trouble))
+
+    assert released == chores.changes.released
+
+
+def test_a_claimed_tick_in_trouble_is_tried_for_a_day():
+    """It does not come again."""
+    cron = spawner(when={"cron": {"schedule": "* * * * *"}})
+    keys = [key_of_tick(make.NOW - timedelta(hours=hours)) for hours in (1, 25)]
+    facts = {
+        "ledger": ledger(claims=tuple(claim(key) for key in keys), watermark=keys[0]),
+        "absent": {f"triage-{key}" for key in keys},
+        "troubles": {key: Trouble(message="no answer", until=make.NOW, count=9) for key in keys},
+    }
+
+    assert (keys[1],) == housekeeping(view(*keys, of=cron, **facts)).changes.released
+
+
 def test_a_new_ledger_begins_with_the_tasks_there_are():
     """An installation of the reference is taken over: its Tasks say by name what was handled."""
     tasks = (
@@ -95,3 +138,11 @@ def test_a_new_ledger_begins_with_the_tasks_there_are():
     assert {"7": mark_of("uid-triage-7-again"), "ENG-42": mark_of("uid-triage-eng-42")} == {
         each.key: each.mark for each in first_entries("triage", tasks)
     }
+
+
+def test_nothing_is_forgotten_before_the_source_was_looked_at():
+    """Its open items would be new again."""
+    full = ledger(entry("1"), entry("2"))
+
+    assert not view(ledger=full, discovery=Discovery()).may_forget("1")
+    assert [False, True] == [view("1", ledger=full).may_forget(key) for key in ("1", "2")]

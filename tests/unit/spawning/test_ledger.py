@@ -126,6 +126,14 @@ def test_a_watermark_never_goes_back():
     assert "20260207-0900" == shelf.ledger().head.watermark
 
 
+def test_a_watermark_goes_back_only_where_a_schedule_begins_anew():
+    shelf = Shelf()
+    shelf.write(Changes(watermark="20270207-0900"))
+    shelf.write(Changes(begins_anew_at="20260207-0900"))
+
+    assert "20260207-0900" == shelf.ledger().head.watermark
+
+
 texts = st.text(max_size=12)
 moments = st.none() | st.datetimes(timezones=st.just(timezone.utc))
 triggers = st.builds(Trigger, key=texts, at=moments)

@@ -25,16 +25,18 @@ SLACK = 2_000
 class Changes:
     """What a pass has to say. `claims` are new or replace one of their item; `released` never became Tasks.
 
-    `entries` are last words on items; a claim of such an item is fulfilled by it.
+    `entries` are last words on items; a claim of such an item is fulfilled by it. `watermark` only ever rises;
+    `begins_anew_at` replaces one that makes no sense.
     """
 
     claims: tuple[Claim, ...] = ()
     released: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     watermark: str = ""
+    begins_anew_at: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.claims or self.released or self.entries or self.watermark)
+        return bool(self.claims or self.released or self.entries or self.watermark or self.begins_anew_at)
 
 
 def first_head(owner: Owner, entries: Iterable[Entry] = (), *, created: int = 0, watermark: str = "") -> Create:
@@ -76,7 +78,7 @@ def _changed(ledger: Ledger, changes: Changes) -> Head:
         created += not was_claimed and not ledger.is_handled(entry.key)
         entries.pop(entry.key, None)
         entries[entry.key] = encode_entry(entry)
-    watermark = max(head.watermark, changes.watermark)
+    watermark = changes.begins_anew_at or max(head.watermark, changes.watermark)
     return replace(head, claims=claims, entries=entries, created=created, watermark=watermark, dropped=())
 
 
