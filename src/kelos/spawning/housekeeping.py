@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kelos.api.kinds import TASK, TASK_SPAWNER
+from kelos.api.kinds import TASK, TASK_SPAWNER, Manifest
 from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED, FINALIZER_SPAWNER
-from kelos.api.task_spawner import TaskSpawner
 from kelos.plan import Delete, DropFinalizer, Step
 from kelos.spawning.cron import tick_of_key
 from kelos.spawning.ledger.entry import Claim, Entry, made, mark_of
@@ -56,21 +55,12 @@ def without_spawner(namespace: str, tasks: tuple[SpawnedTask, ...]) -> tuple[Ste
     return tuple(_drop(namespace, task) for task in tasks if task.is_unnoted)
 
 
-def leave_alone(spawner: TaskSpawner, tasks: tuple[SpawnedTask, ...]) -> tuple[Step, ...]:
-    """A spawner on its way out keeps nobody, and is kept by no finalizer of the reference."""
-    meta = spawner.meta
-    steps: list[Step] = [*without_spawner(meta.namespace, tasks)]
-    if FINALIZER_SPAWNER in meta.finalizers:
-        steps.append(
-            DropFinalizer(
-                kind=TASK_SPAWNER,
-                namespace=meta.namespace,
-                name=meta.name,
-                uid=meta.uid,
-                finalizer=FINALIZER_SPAWNER,
-            )
-        )
-    return tuple(steps)
+def leave_alone(spawner: Manifest, tasks: tuple[SpawnedTask, ...]) -> tuple[Step, ...]:
+    """A spawner on its way out keeps nobody, and is kept by no finalizer of the reference, whatever it says."""
+    meta = spawner["metadata"]
+    namespace, name, uid = meta["namespace"], meta["name"], meta["uid"]
+    own = DropFinalizer(kind=TASK_SPAWNER, namespace=namespace, name=name, uid=uid, finalizer=FINALIZER_SPAWNER)
+    return (*without_spawner(namespace, tasks), *([own] if FINALIZER_SPAWNER in (meta.get("finalizers") or ()) else ()))
 
 
 def first_entries(spawner: str, tasks: tuple[SpawnedTask, ...]) -> tuple[Entry, ...]:

@@ -11,7 +11,7 @@ import pytest
 
 import make
 from kelos.api.kinds import CONFIG_MAP, TASK, TASK_SPAWNER, WORKSPACE, Manifest
-from kelos.api.names import FINALIZER_SPAWNED
+from kelos.api.names import FINALIZER_SPAWNED, FINALIZER_SPAWNER
 from kelos.controllers.task_spawner.engine import SpawnerController
 from kelos.spawning.ledger import writing
 from simulation.spawning.engines import engine
@@ -146,6 +146,21 @@ async def test_a_spawner_that_goes_frees_tasks_that_wait_for_its_word():
         late = await b.world.task("late")
 
         assert not late["metadata"].get("finalizers")
+
+
+async def test_a_spawner_that_makes_no_sense_can_be_deleted():
+    """An installation of the reference left it behind, with a finalizer and a source that nobody knows any more."""
+    async with scene() as b:
+        await b.world.cluster.patch(TASK_SPAWNER, *KEY, {"metadata": {"finalizers": [FINALIZER_SPAWNER]}})
+        await b.world.cluster.delete(TASK_SPAWNER, *KEY)
+        await b.world.catch_up()
+        there = await b.world.cluster.get(TASK_SPAWNER, *KEY)
+        version = str(int(there["metadata"]["resourceVersion"]) + 1)
+        odd = {**there["metadata"], "resourceVersion": version}
+        b.engine.caches.spawners.learn({**there, "metadata": odd, "spec": {"when": {"carrier pigeons": {}}}})
+        await b.passes(1)
+
+        assert [] == await b.world.all(TASK_SPAWNER)
 
 
 def _spawned() -> Manifest:

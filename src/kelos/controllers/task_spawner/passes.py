@@ -27,6 +27,7 @@ from kelos.sources.cron import Schedule
 from kelos.spawning.choose import to_read
 from kelos.spawning.cron import first_watermark, tick_of_key
 from kelos.spawning.housekeeping import first_entries, housekeeping, leave_alone, without_spawner
+from kelos.spawning.ledger.ledger import Owner
 from kelos.spawning.ledger.writing import first_head, record
 from kelos.spawning.moments import next_moment, owed
 from kelos.spawning.status import set_status, set_unusable
@@ -60,6 +61,8 @@ class Passes:
         manifest = self.spawners.get(*key)
         if manifest is None:
             return await self._gone(key)
+        if "deletionTimestamp" in manifest["metadata"]:
+            return await self._go(key, manifest)
         try:
             spawner = parse_task_spawner(manifest)
             spawner.spec.when.kind  # noqa: B018 - refuses what admission would have refused
@@ -67,9 +70,6 @@ class Passes:
             await self._say(set_unusable(manifest, "InvalidSpec", str(error), self.maker.now()))
             return None
         if not self.places.minds(spawner):
-            return None
-        if spawner.is_being_deleted:
-            await self._do(leave_alone(spawner, self.observer.own_tasks(owner_of(spawner))))
             return None
         if self.places.keeps_all:
             await self._free_orphans(key, spawner.meta.uid)
@@ -171,6 +171,12 @@ class Passes:
         manifest = self.workspaces.get(view.spawner.meta.namespace, name) if name else None
         secret = ((manifest or {}).get("spec") or {}).get("secretRef") or {}
         return (str(secret["name"]),) if secret.get("name") else ()
+
+    async def _go(self, key: Key, manifest: Manifest) -> None:
+        """It may make no sense, and go all the same."""
+        if self.places.keeps_all:
+            owner = Owner(namespace=key[0], name=key[1], uid=manifest["metadata"]["uid"])
+            await self._do(leave_alone(manifest, self.observer.own_tasks(owner)))
 
     async def _gone(self, key: Key) -> float | None:
         """Its Tasks go with it; nobody keeps those that wait for a word of it."""
