@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from kelos.api.kinds import CONFIG_MAP, GROUP, TASK, Manifest
 from kelos.install import rbac
 from kelos.install.policy_cel import LIMITS, LISTS, RULES, VARIABLES, Rule
+from kelos.install.policy_marks import MARK_RULES, MARK_VARIABLES
 from kelos.settings import REGISTRY
 
 API_VERSION = "admissionregistration.k8s.io/v1"
 NAME = "kelos-ci-tasks"
+MARKS_NAME = "kelos-ci-marks"
 PARAMETERS = "kelos-ci-policy"
 LABEL = f"{GROUP}/ci-policy"
 ENFORCED = "enforced"
@@ -31,8 +33,17 @@ SUBMITTER_RULES: tuple[rbac.Rule, ...] = (
 
 
 def build_policy() -> list[Manifest]:
-    """Policy and binding: once in a cluster (Kubernetes 1.30 or newer), without effect where nobody opted in."""
-    return [_policy(), _binding()]
+    """Policies, each with its binding: once in a cluster (Kubernetes 1.30 or newer), without effect where nobody opted
+    in. What a Task asks for is judged when it is created, and what it is marked with always."""
+    parameters = {"paramKind": {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind}}
+    # Without a namespace: that of the Task.
+    found = {"paramRef": {"name": PARAMETERS, "parameterNotFoundAction": "Deny"}}
+    return [
+        _policy(NAME, ("CREATE",), VARIABLES, RULES, parameters),
+        _binding(NAME, found),
+        _policy(MARKS_NAME, ("CREATE", "UPDATE"), MARK_VARIABLES, MARK_RULES, {}),
+        _binding(MARKS_NAME, {}),
+    ]
 
 
 def build_opt_in(namespace: str, *, prefix: str = REGISTRY) -> list[Manifest]:
@@ -56,18 +67,24 @@ def build_opt_in(namespace: str, *, prefix: str = REGISTRY) -> list[Manifest]:
     ]
 
 
-def _policy() -> Manifest:
-    what = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": ["CREATE"], "resources": [TASK.plural]}
+def _policy(
+    name: str,
+    operations: tuple[str, ...],
+    variables: Iterable[tuple[str, str]],
+    rules: Iterable[Rule],
+    parameters: Manifest,
+) -> Manifest:
+    what = {"apiGroups": [GROUP], "apiVersions": ["*"], "operations": list(operations), "resources": [TASK.plural]}
     return {
         "apiVersion": API_VERSION,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/part-of": "kelos"}},
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "kelos"}},
         "spec": {
             "failurePolicy": "Fail",
-            "paramKind": {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind},
+            **parameters,
             "matchConstraints": {"resourceRules": [what]},
-            "variables": [{"name": name, "expression": expression} for name, expression in VARIABLES],
-            "validations": list(_validations(RULES)),
+            "variables": [{"name": name, "expression": expression} for name, expression in variables],
+            "validations": list(_validations(rules)),
         },
     }
 
@@ -83,16 +100,15 @@ def _validations(rules: Iterable[Rule]) -> Iterator[Manifest]:
         }
 
 
-def _binding() -> Manifest:
+def _binding(name: str, parameters: Manifest) -> Manifest:
     return {
         "apiVersion": API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": NAME, "labels": {"app.kubernetes.io/part-of": "kelos"}},
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "kelos"}},
         "spec": {
-            "policyName": NAME,
+            "policyName": name,
             "validationActions": ["Deny"],
-            # Without a namespace: that of the Task.
-            "paramRef": {"name": PARAMETERS, "parameterNotFoundAction": "Deny"},
+            **parameters,
             "matchResources": {"namespaceSelector": {"matchLabels": {LABEL: ENFORCED}}},
         },
     }

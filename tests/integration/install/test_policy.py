@@ -33,9 +33,10 @@ BASE: Spec = {
 @pytest.fixture(scope="module")
 def policed(real_cluster: ControlPlane) -> ControlPlane:
     """The policy, installed and in force."""
-    kinds = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-    for plural, manifest in zip(kinds, policy.build_policy(), strict=True):
-        path = f"{REGISTRATION}/{plural}/{policy.NAME}"
+    plurals = {"ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
+    for manifest in policy.build_policy():
+        plural = plurals.get(manifest["kind"], "validatingadmissionpolicybindings")
+        path = f"{REGISTRATION}/{plural}/{manifest['metadata']['name']}"
         real_cluster.api.apply(path, manifest, "tests", force=True).expect()
     namespace = opted_in(real_cluster)
     wait_for("the policy to be in force", lambda: said(real_cluster, namespace, image="x.test/evil"))

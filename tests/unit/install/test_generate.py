@@ -109,12 +109,12 @@ def test_the_admission_policy_is_printed_with_what_a_namespace_needs(capsys):
     assert 0 == generate.main(["--ci-policy", "--ci-namespace", "team-a", "--image-prefix", "example.org/k"])
 
     printed = list(yaml.safe_load_all(capsys.readouterr().out))
-    assert [
-        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ConfigMap", "LimitRange", "Role",
-    ] == [manifest["kind"] for manifest in printed]  # fmt: skip
-    assert printed[1]["spec"]["paramRef"]["name"] == printed[2]["metadata"]["name"]
-    assert {"team-a"} == {manifest["metadata"]["namespace"] for manifest in printed[2:]}
-    assert "example.org/k/*" == printed[2]["data"]["images"]
+    policies, opt_in = printed[:4], printed[4:]
+    pair = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
+    assert [*pair, *pair, "ConfigMap", "LimitRange", "Role"] == [manifest["kind"] for manifest in printed]
+    assert policies[1]["spec"]["paramRef"]["name"] == opt_in[0]["metadata"]["name"]
+    assert {"team-a"} == {manifest["metadata"]["namespace"] for manifest in opt_in}
+    assert "example.org/k/*" == opt_in[0]["data"]["images"]
 
 
 def test_the_guide_lists_every_key_of_the_policy_with_its_default():
