@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -23,11 +23,11 @@ _CARRIERS_OF_V4 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_
 
 
 def guarded_client(*, may_reach_loopback: bool) -> httpx.AsyncClient:
-    """Where a proxy is configured it decides what can be reached, and this is an ordinary client."""
-    proxies = getproxies()
-    if any(proxies.get(scheme) for scheme in ("http", "https", "all")):
-        return httpx.AsyncClient()
-    return httpx.AsyncClient(transport=_Transport(_Guard(may_reach_loopback=may_reach_loopback)))
+    """Where a proxy is asked, it decides what can be reached; what passes it by is guarded."""
+    direct = _Transport(_Guard(may_reach_loopback=may_reach_loopback))
+    found = getproxies()
+    proxies = {scheme: proxy for scheme in ("http", "https") if (proxy := found.get(scheme) or found.get("all"))}
+    return httpx.AsyncClient(transport=_ByProxy(direct, proxies) if proxies else direct)
 
 
 def is_forbidden(address: str, *, may_reach_loopback: bool) -> bool:
@@ -60,6 +60,27 @@ class _Transport(httpx.AsyncHTTPTransport):
             keepalive_expiry=5.0,
             network_backend=backend,
         )
+
+
+class _ByProxy(httpx.AsyncBaseTransport):
+    """Through the proxy that the environment names for a scheme, and directly to what it excepts."""
+
+    def __init__(self, direct: httpx.AsyncBaseTransport, proxies: Mapping[str, str]) -> None:
+        self._direct = direct
+        self._proxied = {
+            scheme: httpx.AsyncHTTPTransport(proxy=proxy if "://" in proxy else f"http://{proxy}")
+            for scheme, proxy in proxies.items()
+        }
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        is_excepted = bool(proxy_bypass(url.netloc.decode("ascii")))
+        transport = None if is_excepted else self._proxied.get(url.scheme)
+        return await (transport or self._direct).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for transport in (self._direct, *self._proxied.values()):
+            await transport.aclose()
 
 
 class _Guard(httpcore.AsyncNetworkBackend):

@@ -305,6 +305,34 @@ async def test_a_redirect_to_this_machine_is_not_followed(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [{"HTTPS_PROXY": "http://127.0.0.1:9"}, {"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,example.test"}],
+    ids=["for another scheme", "that is passed by"],
+)
+async def test_a_proxy_opens_no_way_around_itself(monkeypatch, settings):
+    """What it is not asked for it cannot decide."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with served() as web:
+        async with guarded_client(may_reach_loopback=False) as client:
+            with pytest.raises(UserError, match="of this machine or of its neighbourhood"):
+                await Bench(client).fetch(source(url=web.url + "/x"))
+
+        assert [] == web.asked
+
+
+async def test_a_proxy_decides_what_can_be_reached(monkeypatch):
+    """It may stand on a machine that we do not ask ourselves, and resolves names."""
+    with served() as web:
+        monkeypatch.setenv("HTTP_PROXY", web.url)
+        web.pages["http://inside.test/x"] = Page(body="found")
+        async with guarded_client(may_reach_loopback=False) as client:
+            found = await Bench(client).fetch(source(url="http://inside.test/x"))
+
+    assert ["found"] == list(found.values.values())
+
+
+@pytest.mark.parametrize(
     ("address", "expected"),
     [
         ("10.0.0.1", False),
