@@ -41,6 +41,7 @@ class ActionInputs:
     workspace: str = ""
     agent_config: tuple[str, ...] = ()
     branch: str = ""
+    base_ref: str = ""
     depends_on: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     secret_env: tuple[tuple[str, str, str], ...] = ()

@@ -61,6 +61,7 @@ def build_manifest(
             agent_configs=inputs.agent_config,
             depends_on=inputs.depends_on,
             branch=inputs.branch,
+            base_ref=inputs.base_ref,
             pod=PodRequest(
                 env=inputs.env,
                 secret_env=inputs.secret_env,

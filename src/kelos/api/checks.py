@@ -61,10 +61,10 @@ def is_branch_name(text: str) -> bool:
     return 0 < len(text.encode(errors="replace")) <= 244 and not _BAD_IN_BRANCH.search(text)
 
 
-def check_branch(branch: str) -> str:
-    """The branch, or a UserError when git would refuse it."""
+def check_branch(branch: str, what: str = "Branch") -> str:
+    """The name of a branch or of another ref, or a UserError when git would refuse it."""
     if not is_branch_name(branch):
-        raise UserError(f"Branch '{excerpt(branch)}' is not a name git accepts: see `git check-ref-format --branch`")
+        raise UserError(f"{what} '{excerpt(branch)}' is not a name git accepts: see `git check-ref-format --branch`")
     return branch
 
 

@@ -45,6 +45,7 @@ class TaskRequest:
     agent_configs: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     branch: str = ""
+    base_ref: str = ""
     upstream_repo: str = ""
     pod: PodRequest = field(default_factory=PodRequest)
     timeout_seconds: int | None = None
@@ -133,12 +134,11 @@ def _spec(request: TaskRequest, base: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _said(request: TaskRequest) -> dict[str, Any]:
-    if request.branch:
-        check_branch(request.branch)
     said: dict[str, Any] = {
         "prompt": request.prompt,
         "dependsOn": [check_name(name, "Dependency") for name in request.depends_on],
         "branch": request.branch,
+        "baseRef": request.base_ref,
         "upstreamRepo": request.upstream_repo,
     }
     numbers = {
@@ -210,6 +210,10 @@ def _check_the_rest(spec: Mapping[str, Any]) -> None:
     check_prompt(spec.get("prompt", ""))
     if branch := spec.get("branch"):
         check_branch(str(branch))
+    if ref := spec.get("baseRef"):
+        check_branch(str(ref), "Base ref")
+        if not (spec.get("workspaceRef") or (spec.get("worker") or {}).get("workspaceRef")):
+            raise UserError(f"Base ref '{excerpt(str(ref))}' is of no use without a Workspace: name one")
 
 
 def _at_least(number: int | None, least: int, what: str) -> int | None:

@@ -133,6 +133,7 @@ ENV_REPO = "KELOS_REPO"
 ENV_WORKSPACE_NAME = "KELOS_WORKSPACE"  # for messages
 ENV_GIT_LOGIN_FROM = "KELOS_GIT_LOGIN_FROM"  # name of the Workspace's Secret, for messages; "SECRET" would be masked
 ENV_REF = "KELOS_REF"
+ENV_REF_FROM = "KELOS_REF_FROM"  # "Task" when its baseRef is the ref and not the Workspace's, for messages
 ENV_REMOTES = "KELOS_REMOTES"  # JSON list of {"name","url"}
 ENV_GIT_USER_NAME = "KELOS_GIT_USER_NAME"
 ENV_GIT_USER_EMAIL = "KELOS_GIT_USER_EMAIL"

@@ -10,6 +10,7 @@ from kelos.api.meta import OPEN_OBJECT, Flag, Int32, Object, rules
 from kelos.api.names import PROMPT_LIMIT_BYTES
 from kelos.api.task_status import TaskStatus
 from kelos.api.worker import (
+    BASE_REF_IN_A_WORKSPACE,
     HAS_FLAT_TYPE,
     HAS_WORKER_TYPE,
     NO_WORKER_POOL,
@@ -31,6 +32,7 @@ SPEC_RULES = rules(
     ),
     WORKER_OR_FLAT,
     ONE_FORM_OF_AGENT_CONFIGS,
+    BASE_REF_IN_A_WORKSPACE,
 )
 
 _FAILURE_RULE = {**OPEN_OBJECT, "properties": {"action": {"type": "string", "maxLength": 64}}}
@@ -65,6 +67,11 @@ class TaskSpec(WorkerFields):
     )
     branch: str | None = Field(
         default=None, description="Git branch to work on; one Task at a time holds a branch of a repository."
+    )
+    base_ref: str | None = Field(
+        default=None,
+        description="Branch, tag or commit that a new branch starts at, and without a branch the checkout; "
+        "the Workspace's ref when unset.",
     )
     upstream_repo: str | None = Field(default=None, description="owner/repo that pull requests go to.")
     ttl_seconds_after_finished: Int32 | None = Field(

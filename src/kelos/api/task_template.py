@@ -11,6 +11,7 @@ from kelos.api.context_source import ContextSource
 from kelos.api.meta import Int32, Model, rules
 from kelos.api.task import PodFailurePolicy
 from kelos.api.worker import (
+    BASE_REF_IN_A_WORKSPACE,
     HAS_FLAT_TYPE,
     HAS_WORKER_TYPE,
     NO_WORKER_POOL,
@@ -69,6 +70,7 @@ class TaskTemplate(WorkerFields):
             ),
             WORKER_OR_FLAT,
             ONE_FORM_OF_AGENT_CONFIGS,
+            BASE_REF_IN_A_WORKSPACE,
         )
     )
 
@@ -78,6 +80,11 @@ class TaskTemplate(WorkerFields):
         description=f"Template of the prompt; {DEFAULT_PROMPT} when unset.",
     )
     branch: str | None = Field(default=None, description="Template of the branch; none when it renders to nothing.")
+    base_ref: str | None = Field(
+        default=None,
+        description="Template of the branch, tag or commit that a new branch starts at; "
+        "the Workspace's ref when it renders to nothing.",
+    )
     name_template: str | None = Field(
         default=None, description="Template of the Task's name; made of spawner and item when unset."
     )

@@ -11,6 +11,7 @@ from kelos.api.agent_config import AgentConfig, McpServer
 from kelos.api.checks import each, repeated
 from kelos.api.task import Task, TaskSpec
 from kelos.api.validate_overrides import check_pod_overrides
+from kelos.api.worker import BASE_REF_IN_A_WORKSPACE
 from kelos.api.workspace import SCHEMES, Workspace
 from kelos.errors import UserError
 
@@ -27,6 +28,8 @@ def check_task(task: Task) -> tuple[str, ...]:
     return (
         *check_prompt(spec.prompt),
         *each("branch", [spec.branch] if spec.branch else [], _ref),
+        *each("baseRef", [spec.base_ref] if spec.base_ref else [], _ref),
+        *((BASE_REF_IN_A_WORKSPACE[1],) if spec.base_ref and not spec.effective.workspace_name else ()),
         *check_pod_overrides(spec.effective.pod_overrides, has_workspace=bool(spec.effective.workspace_name)),
         *_failure_policy(spec),
         *(("worker pools are not supported here: workerPoolRef may not be set",) if spec.worker_pool_ref else ()),

@@ -27,6 +27,11 @@ WORKER_OR_FLAT = (
     f"!has(self.worker) || (!({HAS_FLAT_TYPE}) && !has(self.credentials))",
     "'type' and 'credentials' may not be set when 'worker' is set",
 )
+BASE_REF_IN_A_WORKSPACE = (
+    "!has(self.baseRef) || self.baseRef == '' || has(self.workspaceRef)"
+    " || (has(self.worker) && has(self.worker.workspaceRef))",
+    "baseRef may not be set without a Workspace: set 'workspaceRef'",
+)
 ONE_FORM_OF_AGENT_CONFIGS = (
     "!has(self.agentConfigRef) || !has(self.agentConfigRefs)",
     "agentConfigRef may not be set when 'agentConfigRefs' is set",

@@ -78,6 +78,7 @@ class Call:
                 agent_configs=agent_configs,
                 depends_on=_words(self.flags["depends_on"]),
                 branch=self._text("branch"),
+                base_ref=self._text("base_ref"),
                 pod=PodRequest(env=self._env()),
                 timeout_seconds=duration_seconds(timeout, "--timeout") if timeout else None,
                 start_timeout_seconds=duration_seconds(start_timeout, "--start-timeout") if start_timeout else None,

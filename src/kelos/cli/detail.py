@@ -43,6 +43,7 @@ def _task(task: Manifest, now: datetime) -> Iterator[tuple[str, object]]:
     yield "Model", worker(task, "model")
     yield "Image", worker(task, "image")
     yield "Branch", spec.get("branch")
+    yield "Base Ref", spec.get("baseRef")
     yield "Depends On", ", ".join(spec.get("dependsOn") or ())
     yield "Workspace", workspace_of(task)
     yield "Agent Configs", ", ".join(agent_configs(task))

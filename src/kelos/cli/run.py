@@ -36,6 +36,7 @@ LOCAL_NAMESPACE = "default"
 @click.option("--agent-config", "agent_configs", multiple=True, help="AgentConfig (repeatable).")
 @click.option("--depends-on", multiple=True, help="Task that must succeed first (repeatable).")
 @click.option("--branch", help="Git branch to work on.")
+@click.option("--base-ref", help="Branch, tag or commit that a new branch starts at (default: the Workspace's ref).")
 @click.option("--timeout", metavar="DURATION", help="Limit of the agent's run, such as 30m or 1h.")
 @click.option(
     "--start-timeout", metavar="DURATION", help="Limit for what is missing and the pod's start (default 10m)."

@@ -38,7 +38,8 @@ def prepare_environment(request: JobRequest, instructions: Instructions) -> list
         spec = workspace.spec
         values |= {
             names.ENV_REPO: spec.repo,
-            names.ENV_REF: spec.ref,
+            names.ENV_REF: _ref(task, workspace),
+            names.ENV_REF_FROM: "Task" if task.spec.base_ref else None,
             names.ENV_BRANCH: task.spec.branch,
             names.ENV_WORKSPACE_DIR: names.PATH_REPO,
             names.ENV_GIT_USER_NAME: spec.git_user.name,
@@ -108,7 +109,7 @@ def _workspace(request: JobRequest) -> list[Manifest]:
     values: dict[str, str | None] = {
         names.ENV_WORKSPACE_DIR: names.PATH_REPO,
         names.ENV_GH_HOST: None if repository.is_on_github_com else repository.web_host,
-        names.ENV_BASE_BRANCH: spec.ref,
+        names.ENV_BASE_BRANCH: _ref(task, workspace).removeprefix("refs/heads/"),
         names.ENV_UPSTREAM_REPO: task.spec.upstream_repo or _upstream(workspace),
     }
     found = _literals(values)
@@ -148,6 +149,11 @@ def _termination(request: JobRequest, instructions: Instructions) -> dict[str, s
     room = 3 * names.TERMINATION_LIMIT_BYTES // count
     limit = str(room) if room < names.TERMINATION_LIMIT_BYTES else None
     return {names.ENV_TERMINATION_LOG: names.PATH_TERMINATION_LOG, names.ENV_TERMINATION_LIMIT: limit}
+
+
+def _ref(task: Task, workspace: Workspace) -> str:
+    """Where the checkout starts; empty for the remote's default branch."""
+    return task.spec.base_ref or workspace.spec.ref or ""
 
 
 def _upstream(workspace: Workspace) -> str | None:

@@ -193,6 +193,7 @@ def test_bytes_that_are_no_text_are_refused(cluster: Cluster, name):
 
 WHERE = {
     "branch": "/spec/branch",
+    "base-ref": "/spec/baseRef",
     "model": "/spec/model",
     "effort": "/spec/effort",
     "image": "/spec/image",
@@ -225,16 +226,18 @@ WHERE = {
 @given(name=st.sampled_from(sorted(WHERE)), text=ENVIRONMENT)
 @example(name="branch", text=EVERYTHING)
 @example(name="model", text=EVERYTHING)
+@example(name="base-ref", text=f"a/$(touch${{IFS}}{MARK})")
 @example(name="branch", text=f"a/$(touch${{IFS}}{MARK})")
 @example(name="env", text=f"A=$(touch {MARK}) `touch {MARK}`\nB=::error::x\nC=${{{{ secrets.KEY }}}}")
 @example(name="annotations", text=f"a/b=$(touch {MARK}), ##[error]x\nc=\n\u2028::error::y=")
 @example(name="labels", text="a=b,kelos.dev/run-id=7")
 def test_any_input_touches_its_own_field_only(cluster: Cluster, name, text):
     """It arrives as it was but for the space around it, or the step ends and says why; nothing lies between."""
-    cluster.step(BASIC)
+    basic = {**BASIC, "workspace": "repo"} if name == "base-ref" else BASIC
+    cluster.step(basic)
     plain = submitted(cluster)
 
-    seen = cluster.step({**BASIC, name: text})
+    seen = cluster.step({**basic, name: text})
 
     check(seen)
     if cluster.tasks:
@@ -242,7 +245,7 @@ def test_any_input_touches_its_own_field_only(cluster: Cluster, name, text):
         assert [] == [
             path for path in {*plain, *found} if plain.get(path) != found.get(path) and not path.startswith(WHERE[name])
         ]
-        if name in ("branch", "model", "effort", "image") and text.strip():
+        if name in ("branch", "base-ref", "model", "effort", "image") and text.strip():
             assert text.strip() == found[WHERE[name]]
     else:
         assert seen.code in (2, 3)

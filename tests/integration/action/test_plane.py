@@ -56,6 +56,33 @@ def test_two_agents_in_a_row(local: Job, repository: GitServer):
     assert "one\ntwo" == git("show", "notes:NOTES.md", cwd=repository.bare("shop"))
 
 
+@pytest.mark.parametrize(
+    ("base", "start", "told"),
+    [("refs/heads/release", "release", "release"), ("hash", "main~1", "main")],
+)
+def test_a_new_branch_starts_at_the_base_that_the_step_names(
+    local: Job, repository: GitServer, base: str, start: str, told: str
+):
+    """The Workspace says no ref, and pull requests go to the base when that is a branch."""
+    bare = repository.bare("shop")
+    git("branch", "release", "main~1", cwd=bare)
+    wanted = git("rev-parse", start, cwd=bare)
+
+    program = ("write NOTES.md: one", "commit Add notes", "push")
+    result = local.use(with_=inputs(*program, **{"branch": "fix", "base-ref": wanted if base == "hash" else base}))
+
+    assert (0, told) == (result.code, result.outputs["base-branch"]), result.log
+    assert wanted == git("rev-parse", "fix^", cwd=bare)
+
+
+def test_a_base_that_is_not_there_is_said(local: Job):
+    """The Workspace is right, so that its ref is not what people are told to look at."""
+    result = local.use(with_=inputs("say hello", **{"base-ref": "nosuch"}))
+
+    assert (1, "clone-failed") == (result.code, result.outputs["failure-reason"]), result.log
+    assert "has no ref 'nosuch': set the Task's baseRef" in result.outputs["message"]
+
+
 @pytest.mark.parametrize("module", ["kelos", "structlog", "json"])
 def test_the_checkout_is_no_place_for_modules(local: Job, module: str):
     """The step works in a checkout, perhaps a stranger's: a file there that is called like a module must not run."""

@@ -40,6 +40,19 @@ def test_wishes_for_the_pod_reach_its_overrides(quick: Job, kubernetes: FakeKube
     assert (POD, 2) == tuple(kubernetes.task()["spec"][key] for key in ("podOverrides", "retries"))
 
 
+def test_a_base_needs_a_workspace(quick: Job, kubernetes: FakeKubernetes):
+    """Without one there is no checkout that could start there; a file's Workspace is one."""
+    worker = {"type": "demo", "credentials": {"type": "none"}, "workspaceRef": {"name": "shop"}}
+    task = {"apiVersion": "kelos.dev/v1alpha2", "kind": "Task", "spec": {"prompt": "p", "worker": worker}}
+    (quick.folder / "workspace/task.json").write_text(json.dumps(task))
+
+    alone = quick.use(with_={**BASIC, "base-ref": "v1"})
+    assert (2, [], True) == (alone.code, kubernetes.requests, "name one" in alone.outputs["message"]), alone.log
+
+    result = quick.use(with_={"task-file": "task.json", "base-ref": "v1"})
+    assert (0, "v1") == (result.code, kubernetes.task()["spec"]["baseRef"]), result.log
+
+
 def test_wishes_are_laid_over_those_of_a_task_file(quick: Job, kubernetes: FakeKubernetes):
     """One name at a time: what the file says of other variables, resources and labels stays."""
     overrides = {

@@ -106,6 +106,61 @@ def test_a_new_branch_starts_at_the_ref(open_host, work, pod):
     assert ("kelos/new", wanted) == (branch(pod), head(pod))
 
 
+@pytest.mark.parametrize(
+    ("base", "is_kept"),
+    [
+        *((base, False) for base in ("main", "refs/heads/main", "v1", "hash", "short hash", "refs/pull/7/head")),
+        *((base, True) for base in ("main", "v1", "short hash")),
+    ],
+)
+def test_a_branch_starts_at_the_base_of_the_task(open_host, work, pod, base, is_kept):
+    """Whatever it is a name of; in a checkout that stays, what an earlier Task worked on is no start for this one."""
+    wanted = git("rev-parse", "HEAD~1", cwd=work)
+    git("push", "--quiet", "origin", f"{wanted}:refs/pull/7/head", f"{wanted}:refs/tags/v1", cwd=work)
+    url = open_host.url("team/app")
+    if is_kept:
+        git("push", "--quiet", "origin", "main:release", cwd=work)
+        assert 0 == pod.prepare(KELOS_REPO=url, KELOS_REF="release", KELOS_BRANCH="kelos/before").exit_code
+        commit(pod.checkout, "not pushed")
+    if base.endswith("main"):
+        wanted = commit(work, "newer")
+        git("push", "--quiet", "origin", "main", cwd=work)
+    ref = {"hash": wanted, "short hash": wanted[:8]}.get(base, base)
+
+    ran = pod.prepare(KELOS_REPO=url, KELOS_REF=ref, KELOS_REF_FROM="Task", KELOS_BRANCH="kelos/new")
+
+    assert 0 == ran.exit_code, ran.stderr
+    assert ("kelos/new", wanted) == (branch(pod), head(pod))
+
+
+@pytest.mark.parametrize("base", ["release", "v1"])
+def test_a_branch_of_origin_goes_before_the_base(open_host, work, pod, base):
+    """The second Task of a pipeline says the same base as the first, and goes on where that one pushed."""
+    git("push", "--quiet", "origin", "HEAD~1:refs/heads/release", "HEAD~1:refs/tags/v1", cwd=work)
+    git("checkout", "--quiet", "-b", "kelos/fix", cwd=work)
+    wanted = commit(work, "first step")
+    git("push", "--quiet", "origin", "kelos/fix", cwd=work)
+
+    pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF=base, KELOS_REF_FROM="Task", KELOS_BRANCH="kelos/fix")
+
+    assert ("kelos/fix", wanted) == (branch(pod), head(pod))
+
+
+@pytest.mark.parametrize(
+    ("ref", "whose", "words"),
+    [
+        ("nosuch", "", "set the Workspace's ref to"),
+        *((ref, "Task", "set the Task's baseRef to") for ref in ("nosuch", "f" * 40, "abcdef1")),
+    ],
+)
+def test_a_ref_that_is_not_there_is_put_right_where_it_was_said(open_host, pod, ref, whose, words):
+    """Nobody looks for a mistake of the Task in the Workspace."""
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"), KELOS_REF=ref, KELOS_REF_FROM=whose)
+
+    assert (Reason.CLONE_FAILED, 83) == (ran.outcome.reason, ran.exit_code)
+    assert f"has no ref '{ref}': {words}" in ran.outcome.message
+
+
 def test_a_branch_of_origin_is_continued(open_host, work, pod):
     """The second Task of a pipeline goes on where the first one pushed."""
     git("checkout", "--quiet", "-b", "kelos/fix", cwd=work)

@@ -30,6 +30,7 @@ def test_a_good_task_has_no_mistakes():
     overrides = {"extraContainers": [{"name": "db"}], "volumes": [{"name": "cache"}]}
 
     assert () == task_mistakes(branch="feature/x", dependsOn=["a"], podOverrides=overrides, podFailurePolicy={})
+    assert () == task_mistakes(baseRef="refs/pull/7/head", workspaceRef={"name": "repo"})
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ def test_a_good_task_has_no_mistakes():
     [
         ({"branch": "a..b"}, "branch 'a..b' is not a name git accepts"),
         ({"branch": "--upload-pack=id"}, "branch '--upload-pack=id' is not a name git accepts"),
+        ({"baseRef": "-x", "workspaceRef": {"name": "repo"}}, "baseRef '-x' is not a name git accepts"),
+        ({"baseRef": "v1"}, "baseRef may not be set without a Workspace: set 'workspaceRef'"),
         ({"dependsOn": ["fix"]}, "dependsOn must not name the Task itself ('fix')"),
         ({"workerPoolRef": {"name": "p"}}, "worker pools are not supported here: workerPoolRef may not be set"),
         (

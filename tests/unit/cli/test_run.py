@@ -32,6 +32,7 @@ def test_the_seeds_command_line_becomes_a_task(tmp_path):
     task = dry_run(
         tmp_path,
         *("-p", "Investigate the flaky test", "--workspace", "my-workspace", "--branch", "fix-flaky-test"),
+        *("--base-ref", "v1"),
         *(
             "--timeout",
             "30m",
@@ -53,6 +54,7 @@ def test_the_seeds_command_line_becomes_a_task(tmp_path):
     assert (1800, 90) == (spec["timeoutSeconds"], spec["startTimeoutSeconds"])
     assert {"type": "api-key", "secretRef": {"name": "key"}} == spec["credentials"]
     assert [{"name": "A", "value": "1=2"}] == spec["podOverrides"]["env"]
+    assert ("fix-flaky-test", "v1") == (spec["branch"], spec["baseRef"])
     assert (["x"], {"name": "my-workspace"}) == (spec["dependsOn"], spec["workspaceRef"])
 
 
@@ -81,6 +83,7 @@ def test_a_dry_run_writes_no_secret_and_asks_no_cluster(tmp_path):
         (["-p", "x", "--secret", "s", "--timeout", "soon"], "is not a duration"),
         (["-p", "x", "--secret", "s", "--env", "NOVALUE"], "must be written NAME=VALUE"),
         (["-p", "x", "--secret", "s", "--branch", "a..b"], "is not a name git accepts"),
+        (["-p", "x", "--secret", "s", "--base-ref", "v1"], "is of no use without a Workspace"),
         (["-p", "x", "--secret", "s", "--name", "Bad_Name"], "is not a legal name"),
         (["--prompt-file", "/nowhere", "--secret", "s"], "does not exist"),
         (["-p", "x", "--secret", "s", "-f", "w.yaml"], "--filename belongs to --local"),

@@ -211,6 +211,26 @@ class TestWorkspace:
 
         assert variables == {name: env.get(name) for name in variables}
 
+    @pytest.mark.parametrize(
+        ("base", "ref", "start", "whose", "branch"),
+        [
+            (None, None, None, None, None),
+            (None, "main", "main", None, "main"),
+            ("", "main", "main", None, "main"),
+            ("v1", None, "v1", "Task", "v1"),
+            ("release", "main", "release", "Task", "release"),
+            ("refs/heads/release", "main", "refs/heads/release", "Task", "release"),
+        ],
+    )
+    def test_the_base_of_the_task_goes_before_the_ref_of_the_workspace(self, base, ref, start, whose, branch):
+        """The agent is told the same base that the checkout starts at; a branch by its short name."""
+        task = make.task(workspaceRef={"name": "repo"}, baseRef=base)
+        built = build(task, workspace=make.workspace(ref=ref))
+
+        env = env_of(prepare_of(built))
+        assert (start, whose) == (env.get("KELOS_REF"), env.get("KELOS_REF_FROM"))
+        assert branch == env_of(agent_of(built)).get("KELOS_BASE_BRANCH")
+
     def test_the_upstream_remote_is_told_to_the_agent_without_its_user(self):
         remotes = [{"name": "upstream", "url": "https://bot@github.com/up/shop.git"}]
         env = env_of(agent_of(build(self.task(), workspace=make.workspace(remotes=remotes))))

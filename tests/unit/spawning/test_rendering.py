@@ -65,6 +65,7 @@ def test_the_template_is_copied_and_its_texts_are_rendered():
         **copied,
         "promptTemplate": "Do {{.Title}}: {{.Context.owner}}",
         "branch": " fix-{{.Number}} ",
+        "baseRef": "refs/pull/{{.Number}}/head",
         "nameTemplate": "x",
         "upstreamRepo": "acme/up",
         "contextSources": [{"name": "owner", "http": {"url": "https://x"}}],
@@ -72,13 +73,14 @@ def test_the_template_is_copied_and_its_texts_are_rendered():
     task = build(spawner=make.task_spawner(taskTemplate=template), context={"owner": "Ada"})
 
     expected = {**copied, "prompt": "Do Fix it: Ada", "branch": "fix-7", "upstreamRepo": "acme/up"}
+    expected["baseRef"] = "refs/pull/7/head"
     assert expected == task["spec"]
     assert () == check_task(parse_task(task))
 
 
 def test_without_texts_the_title_is_the_prompt_and_there_is_no_branch():
     """Those are the defaults of the reference; an empty branch is none."""
-    assert {**FLAT, "prompt": "Fix it"} == build({"branch": "{{.Branch}}"})["spec"]
+    assert {**FLAT, "prompt": "Fix it"} == build({"branch": "{{.Branch}}", "baseRef": "{{.Branch}}"})["spec"]
 
 
 def test_a_task_belongs_to_its_spawner_and_waits_to_be_let_in():

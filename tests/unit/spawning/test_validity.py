@@ -158,6 +158,7 @@ ADDRESS = "must be an address like https://host/path, without user, query, fragm
         ),
         (template(promptTemplate="{{"), "taskTemplate.promptTemplate", UNCLOSED),
         (template(branch="{{"), "taskTemplate.branch", UNCLOSED),
+        (template(baseRef="{{"), "taskTemplate.baseRef", UNCLOSED),
         (
             template(promptTemplate="{{.Title}}" * 2001),
             "taskTemplate.promptTemplate",

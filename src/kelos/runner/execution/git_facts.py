@@ -26,7 +26,7 @@ def read_local_facts(workdir: str, *, base: str, base_commit: str | None) -> Git
     if ask("rev-parse", "--is-inside-work-tree") != "true":
         return GitFacts()
     default = ask("symbolic-ref", "--quiet", f"{ORIGIN}HEAD").removeprefix(ORIGIN)
-    # The Workspace's ref may be a tag or a commit; no pull request can have such a base.
+    # The ref of the Task or the Workspace may be a tag or a commit; no pull request can have such a base.
     is_branch = bool(base) and ask("rev-parse", "--quiet", "--verify", f"{ORIGIN}{base}^{{commit}}") != ""
     return GitFacts(
         branch=values.branch(ask("branch", "--show-current")),

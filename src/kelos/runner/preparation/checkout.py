@@ -226,7 +226,7 @@ class Checkout:
     def _no_ref(self) -> str:
         request = self._request
         wanted = f"ref '{request.ref}'" if request.ref else "a default branch"
-        remedy = "set the Workspace's ref to a branch, tag or commit of it"
+        remedy = f"set {request.ref_setting} to a branch, tag or commit of it"
         return f"Repository '{request.shown_repo}' has no {wanted}: {remedy}"
 
 

@@ -39,6 +39,8 @@ class PrepareRequest:
 
     repo: str
     ref: str
+    ref_setting: str
+    """Where a wrong ref is put right, as messages name it."""
     branch: str
     directory: str
     remotes: tuple[tuple[str, str], ...]
@@ -78,11 +80,13 @@ def read_request(env: Mapping[str, str]) -> PrepareRequest:
             f"Branch '{_shown(branch)}' is not a name git accepts; set another one in the Task's spec.branch"
         )
     ref = env.get(names.ENV_REF, "")
+    ref_setting = "the Task's baseRef" if env.get(names.ENV_REF_FROM) == "Task" else "the Workspace's ref"
     if _CONTROL.search(ref) or len(ref) > 500:
-        raise _invalid(f"Ref '{_shown(ref)}' is not a name git accepts; set another one in the Workspace's spec.ref")
+        raise _invalid(f"Ref '{_shown(ref)}' is not a name git accepts; set another one in {ref_setting}")
     return PrepareRequest(
         repo=repo,
         ref=ref,
+        ref_setting=ref_setting,
         branch=branch,
         directory=directory,
         remotes=tuple(_remote(entry) for entry in _list(env, names.ENV_REMOTES)),

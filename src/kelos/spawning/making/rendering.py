@@ -24,7 +24,15 @@ ENABLED = "enabled"
 ANNOTATIONS_LIMIT_BYTES = 128 * 1024  # half of what the API server takes: others write annotations, too
 
 _HEAD = {"apiVersion": TASK.api_version, "kind": TASK.kind}
-_OF_THE_TEMPLATE_ALONE = ("promptTemplate", "nameTemplate", "metadata", "contextSources", "branch", "upstreamRepo")
+_OF_THE_TEMPLATE_ALONE = (
+    "promptTemplate",
+    "nameTemplate",
+    "metadata",
+    "contextSources",
+    "branch",
+    "baseRef",
+    "upstreamRepo",
+)
 _OF_THE_SOURCE = (
     names.ANNOTATION_SOURCE_KIND,
     names.ANNOTATION_SOURCE_NUMBER,
@@ -62,6 +70,7 @@ def build_spawned_task(
         namespace=spawner.meta.namespace,
         prompt=texts.of_prompt(template.prompt, is_rendered_again=bool(template.depends_on)),
         branch=texts.of("branch", template.branch or "").strip(),
+        base_ref=texts.of("baseRef", template.base_ref or "").strip(),
         upstream_repo=template.upstream_repo or _polled_repository(spawner),
         base={**_HEAD, "metadata": metadata, "spec": task_spec(spawner, chance)},
     )

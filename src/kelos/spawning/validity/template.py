@@ -29,7 +29,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 def template_checks(template: TaskTemplate) -> Iterator[Check]:
     """What to check of the template."""
-    for name, text in (("promptTemplate", template.prompt_template), ("branch", template.branch)):
+    refs = (("branch", template.branch), ("baseRef", template.base_ref))
+    for name, text in (("promptTemplate", template.prompt_template), *refs):
         if text:
             yield Check(f"{FIELD}.{name}", parse_text, text)
     if template.name_template:
@@ -52,6 +53,8 @@ def task_mistakes(spawner: TaskSpawner) -> Iterator[str]:
             yield f"{FIELD}.metadata.{part}: must be at most {MOST_KEYS}, there are {len(keys)}"
     # What it depends on may have any name, also that of the trial.
     spec = {key: value for key, value in task_spec(spawner, 0).items() if key != "dependsOn"}
+    if spawner.spec.task_template.base_ref:
+        spec["baseRef"] = "anything"
     try:
         trial = parse_task({"metadata": {"name": "trial"}, "spec": {"prompt": "anything", **spec}})
     except UserError as mistake:
