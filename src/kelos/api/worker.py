@@ -27,9 +27,9 @@ WORKER_OR_FLAT = (
     f"!has(self.worker) || (!({HAS_FLAT_TYPE}) && !has(self.credentials))",
     "'type' and 'credentials' may not be set when 'worker' is set",
 )
+_HAS_WORKSPACE = "has(self.workspaceRef) || (has(self.worker) && has(self.worker.workspaceRef))"
 BASE_REF_IN_A_WORKSPACE = (
-    "!has(self.baseRef) || self.baseRef == '' || has(self.workspaceRef)"
-    " || (has(self.worker) && has(self.worker.workspaceRef))",
+    f"!has(self.baseRef) || self.baseRef == '' || {_HAS_WORKSPACE}",
     "baseRef may not be set without a Workspace: set 'workspaceRef'",
 )
 ONE_FORM_OF_AGENT_CONFIGS = (

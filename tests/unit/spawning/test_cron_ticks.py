@@ -123,7 +123,8 @@ def test_issues_have_no_watermark():
 )
 def test_a_schedule_begins_anew_where_its_watermark_makes_no_sense(watermark, expected):
     """It would make up for all of its TaskSpawner's life, or say nothing for a year."""
-    seen = replace(view(of=spawner(when={"cron": {"schedule": "* * * * *"}}), ledger=ledger(watermark=watermark)), now=NOW)
+    every_minute = spawner(when={"cron": {"schedule": "* * * * *"}})
+    seen = replace(view(of=every_minute, ledger=ledger(watermark=watermark)), now=NOW)
 
     assert expected == housekeeping(seen).changes.begins_anew_at
     assert not housekeeping(replace(seen, spawner=spawner()))
