@@ -17,7 +17,7 @@ from kelos.clients.github.client import GitHub
 from kelos.clients.jira import Jira as JiraClient
 from kelos.clients.jira_login import read_site
 from kelos.cluster.protocol import Cluster
-from kelos.errors import NotFound, UserError
+from kelos.errors import Forbidden, NotFound, UserError
 from kelos.sources.context.fetch import ContextFetcher
 from kelos.sources.cron import CronSource, Schedule
 from kelos.sources.github.issues import Issues
@@ -72,6 +72,8 @@ class SourceBuilder:
             return await self.cluster.get(SECRET, namespace, name)
         except NotFound:
             raise UserError(f"Secret '{name}' does not exist in namespace '{namespace}'; create it") from None
+        except Forbidden as answer:
+            raise UserError(f"Secret '{name}' in namespace '{namespace}' may not be read: {answer}") from None
 
     async def _of_github(
         self, spawner: TaskSpawner, workspace: Workspace | None, source: GitHubIssues | GitHubPullRequests

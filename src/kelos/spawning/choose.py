@@ -9,9 +9,8 @@ from kelos.api.github_sources import GitHubIssues, GitHubPullRequests
 from kelos.api.work_item import Sighting, Trigger, WorkItem
 from kelos.errors import UserError
 from kelos.spawning.ledger.entry import Claim, Entry
-from kelos.spawning.ledger.writing import MOST_ITEMS
 from kelos.spawning.rerun import hears_again, is_asked_again, retry_at
-from kelos.spawning.room import room_of
+from kelos.spawning.room import is_full, room_of
 from kelos.spawning.view import Chosen, SpawnerView, Wanted, Why
 
 MOST_READS = 40
@@ -40,7 +39,7 @@ def to_read(view: SpawnerView) -> tuple[Wanted, ...]:
     if view.spawner.spec.suspend or view.discovery.sightings is None:
         return ()
     claimed = tuple(_interrupted(view))
-    if not room_of(view) or view.ledger.size > MOST_ITEMS + MOST_ITEMS // 20:
+    if not room_of(view) or is_full(view):
         return claimed
     return (*claimed, *sorted(_candidates(view), key=lambda wanted: _rank(view, wanted.sighting)))
 

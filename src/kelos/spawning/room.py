@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from kelos.spawning.ledger import writing
 from kelos.spawning.view import SpawnerView
 
 PLENTY = 1_000_000
+BEYOND = 1.05
+"""A ledger may be so much larger than it should while all that it knows is still to be seen."""
 
 
 def room_of(view: SpawnerView) -> int:
@@ -29,3 +32,8 @@ def is_used_up(view: SpawnerView) -> bool:
     """Whether the spawner has made all Tasks that it may ever make."""
     limit = view.spawner.spec.total_limit
     return limit is not None and view.ledger.head.created >= limit
+
+
+def is_full(view: SpawnerView) -> bool:
+    """Whether the ledger can remember no other item: what it could not remember would be made again and again."""
+    return view.ledger.size > writing.MOST_ITEMS * BEYOND

@@ -10,7 +10,7 @@ from kelos.api.kinds import TASK_SPAWNER, Manifest
 from kelos.api.spawner_status import SpawnerCondition, SpawnerPhase
 from kelos.plan import SetStatus
 from kelos.spawning.cron import tick_of_key
-from kelos.spawning.room import is_used_up
+from kelos.spawning.room import is_full, is_used_up
 from kelos.spawning.view import SpawnerView
 
 TIME_IS_OLD_AFTER = timedelta(seconds=600)
@@ -120,6 +120,8 @@ def _ready(view: SpawnerView) -> tuple[str, str, str]:
         return "False", "Suspended", "Nothing is created until spec.suspend is false"
     if discovery.problem:
         return "False", _why(view), discovery.problem
+    if is_full(view):
+        return "False", "LedgerFull", _FULL
     if discovery.sightings is None:
         return "Unknown", "NotLooked", "Not looked yet"
     return "True", "Discovering", "The source is looked at as planned"
@@ -139,6 +141,8 @@ def _discovered(view: SpawnerView) -> tuple[str, str, str]:
 def _errors(view: SpawnerView) -> tuple[str, str, str]:
     if view.discovery.problem:
         return "True", _why(view), _with_history(view)
+    if is_full(view):
+        return "True", "LedgerFull", _FULL
     told = {key: trouble.message for key, trouble in view.troubles.items() if trouble.message}
     if not told:
         return "False", "NoErrors", "No item is in trouble"
@@ -174,3 +178,7 @@ def _is_old(view: SpawnerView) -> bool:
 
 
 _NO_SERVER = "Waits for its webhook server, which is not part of this version; polled sources and schedules work"
+_FULL = (
+    "No more items can be remembered, so nothing new is made: the source still lists all that were handled; "
+    "narrow it, or go on with another TaskSpawner"
+)

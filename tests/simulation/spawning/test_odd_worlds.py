@@ -119,6 +119,35 @@ async def test_a_task_that_the_cluster_refuses_is_told_of_and_holds_no_place():
         assert 0 == (await b.status())["totalTasksCreated"]
 
 
+class Mistaken(Recipe):
+    """Has mistakes that only the items of some minutes bring to light."""
+
+    def name(self, spawner: Any, item: Any, **options: Any) -> str:
+        if item.key.endswith("2"):
+            raise RecursionError("nobody thought of that")
+        return super().name(spawner, item, **options)
+
+    def build(self, spawner: Any, workspace: Any, item: Any, **options: Any) -> Manifest:
+        task = super().build(spawner, workspace, item, **options)
+        if item.key.endswith("4"):
+            raise KeyError("nor of that")
+        return {**task, "spec": {**task["spec"], "prompt": object()}} if item.key.endswith("6") else task
+
+
+async def test_a_mistake_that_one_item_brings_to_light_keeps_no_other():
+    """Hostile text finds them before we do."""
+    async with scene(Mistaken()) as b:
+        await b.pass_time(11)
+        made = {name[-1] for name in await b.names()}
+        status, reason, message = await b.condition("DiscoveryError")
+
+        assert set("13579") <= made
+        assert not set("246") & made
+        assert ("True", "TaskCreationFailed") == (status, reason)
+        assert "an error in Kelos itself (" in message
+        assert "nobody" not in message
+
+
 async def test_a_workspace_that_is_missing_is_named_and_its_coming_is_noticed():
     async with scene(with_workspace=False) as b:
         await b.pass_time(2)

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 import make
+from kelos.spawning.ledger import writing
 from kelos.spawning.status import set_status
 from kelos.spawning.view import Discovery, Trouble
-from spawning import ledger, spawner, task, view
+from spawning import entry, ledger, spawner, task, view
 
 
 def told(view):
@@ -51,6 +52,15 @@ def test_a_failure_that_passes_does_not_look_like_one_of_the_user():
 
     assert "Running" == body["phase"]
     assert ("False", "SourceUnavailable") == condition(body, "Ready")[:2]
+
+
+def test_a_spawner_that_can_remember_no_more_says_so(monkeypatch):
+    """It makes nothing any more, and nobody would know why."""
+    monkeypatch.setattr(writing, "MOST_ITEMS", 1)
+    body = told(view("1", "2", "3", ledger=ledger(entry("1"), entry("2"))))
+
+    assert ("False", "LedgerFull") == condition(body, "Ready")[:2]
+    assert "another TaskSpawner" in condition(body, "DiscoveryError")[2]
 
 
 def test_items_in_trouble_are_named():

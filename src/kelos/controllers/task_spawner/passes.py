@@ -62,7 +62,8 @@ class Passes:
         if manifest is None:
             return await self._gone(key)
         if "deletionTimestamp" in manifest["metadata"]:
-            return await self._go(key, manifest)
+            await self._go(key, manifest)
+            return None
         try:
             spawner = parse_task_spawner(manifest)
             spawner.spec.when.kind  # noqa: B018 - refuses what admission would have refused
