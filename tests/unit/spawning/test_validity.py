@@ -159,6 +159,7 @@ ADDRESS = "must be an address like https://host/path, without user, query, fragm
         (template(promptTemplate="{{"), "taskTemplate.promptTemplate", UNCLOSED),
         (template(branch="{{"), "taskTemplate.branch", UNCLOSED),
         (template(baseRef="{{"), "taskTemplate.baseRef", UNCLOSED),
+        (template(baseRef="{{.ID}}", workspaceRef=None), "taskTemplate", "baseRef may not be set without a Workspace"),
         (
             template(promptTemplate="{{.Title}}" * 2001),
             "taskTemplate.promptTemplate",
