@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from kelos.api.kinds import SECRET
 from kelos.cluster.protocol import ChangeType, Cluster
@@ -14,6 +13,8 @@ from kelos.errors import ClusterError
 MOST_WATCHES = 200
 """Waiting Tasks look again by themselves too, so one watch less costs seconds, not correctness."""
 WATCH_SECONDS = 300
+FAILED_WATCH_SECONDS = 10.0
+"""A watch that cannot be had is not asked for again at once: the look before each one wakes whoever waits."""
 
 
 class SecretWatches:
@@ -55,10 +56,12 @@ class SecretWatches:
                 watch.cancel()
 
     async def _watch(self, secret: Key) -> None:
-        """Until the server ends it or fails; the next look of a Task that waits starts another one."""
+        """Until the server ends it or fails; the next look of a Task that waits starts another one, after a failure not
+        at once."""
         try:
-            with suppress(ClusterError):
-                await self._follow(secret)
+            await self._follow(secret)
+        except ClusterError:
+            await asyncio.sleep(FAILED_WATCH_SECONDS)
         finally:
             if self._watching.get(secret) is asyncio.current_task():
                 del self._watching[secret]

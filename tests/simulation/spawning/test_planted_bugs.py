@@ -41,7 +41,7 @@ def bug(
     return note
 
 
-@bug("happens once", theme="leaders", likely=381)
+@bug("happens once", theme="leaders", likely=633)
 def claims_without_comparing(patch):
     """Whoever writes last has claimed."""
 

@@ -27,8 +27,9 @@ from kelos.controllers.task_spawner.scout import Scout
 from kelos.settings import Settings
 from kelos.spawning.spawned import spawner_name
 
-WORKERS = 16
-"""More than for Tasks: most of a pass may be waiting for somebody else's server."""
+WORKERS = 64
+"""Far more than for Tasks: most of a pass may be waiting for somebody else's server, for a minute when that is down,
+and the spawners of other servers shall not wait with it."""
 LONGEST_PASS_SECONDS = 900.0
 RESYNC_SECONDS = 600.0
 SHARED_ONLY = Settings(spawner_image=None)
