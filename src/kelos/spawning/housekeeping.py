@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from kelos.api.kinds import TASK, TASK_SPAWNER, Manifest
 from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED, FINALIZER_SPAWNER
+from kelos.api.work_item import Trigger
 from kelos.plan import Delete, DropFinalizer, Step
 from kelos.spawning.cron import tick_of_key
 from kelos.spawning.ledger.entry import Claim, Entry, made, mark_of
@@ -18,6 +19,7 @@ from kelos.spawning.ledger.ledger import Ledger
 from kelos.spawning.ledger.writing import Changes
 from kelos.spawning.moments import GIVEN_UP_AFTER, new_watermark
 from kelos.spawning.rerun import retry_at
+from kelos.spawning.spawned import moment_of
 from kelos.spawning.view import SpawnedTask, SpawnerView
 
 MOST_TRIES = 3
@@ -70,7 +72,13 @@ def first_entries(spawner: str, tasks: tuple[SpawnedTask, ...]) -> tuple[Entry, 
     """
     in_order = sorted(tasks, key=lambda task: (task.created_at, task.name))
     newest = {key: task for task in in_order if (key := task.key or _key_in_name(spawner, task.name))}
-    return tuple(Entry(key=key, mark=mark_of(task.uid)) for key, task in newest.items())
+    return tuple(_taken_over(key, task) for key, task in newest.items())
+
+
+def _taken_over(key: str, task: SpawnedTask) -> Entry:
+    """Of a Task that does not say what asked for it: whatever was said before it was made."""
+    at = None if task.trigger else moment_of(task.created_at)
+    return Entry(key=key, mark=mark_of(task.uid), trigger=Trigger(key=task.trigger, at=at))
 
 
 def _key_in_name(spawner: str, name: str) -> str:
@@ -86,7 +94,7 @@ def _to_note(ledger: Ledger, task: SpawnedTask) -> Entry | None:
     if claim is not None:
         return made(claim, task.uid) if claim.name == task.name else None
     is_unknown = task.is_unnoted and ledger.find(task.key) is None
-    return Entry(key=task.key, mark=mark_of(task.uid)) if is_unknown else None
+    return _taken_over(task.key, task) if is_unknown else None
 
 
 def _let_go(view: SpawnerView, task: SpawnedTask, entry: Entry | None) -> list[Step]:

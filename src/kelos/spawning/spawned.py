@@ -10,6 +10,9 @@ from kelos.api.kinds import TASK_SPAWNER, Manifest
 from kelos.api.reasons import Phase, Reason
 from kelos.spawning.view import SpawnedTask
 
+LONGEST_WORD = 500
+"""What a Task says goes into a ledger, which many share; no item of ours has a key so long."""
+
 
 def spawner_name(task: Manifest) -> str:
     """The TaskSpawner it says it belongs to; empty for none."""
@@ -33,10 +36,11 @@ def read_task(task: Manifest) -> SpawnedTask:
         name=meta["name"],
         uid=meta.get("uid", ""),
         key=item_key(task),
+        trigger=_said(meta.get("annotations") or {}, "trigger"),
         created_at=str(meta.get("creationTimestamp", "")),
         is_finished=phase in (Phase.SUCCEEDED.value, Phase.FAILED.value),
         has_failed=phase == Phase.FAILED.value and status.get("reason") != Reason.CANCELLED.value,
-        ended_at=_moment(status.get("completionTime")),
+        ended_at=moment_of(status.get("completionTime")),
         is_unnoted=names.FINALIZER_SPAWNED in (meta.get("finalizers") or ()),
         is_being_deleted="deletionTimestamp" in meta,
     )
@@ -45,20 +49,25 @@ def read_task(task: Manifest) -> SpawnedTask:
 def item_key(task: Manifest) -> str:
     """The item it was made for, in our words or in those of the reference; empty when it says none."""
     annotations = task["metadata"].get("annotations") or {}
+    return _said(annotations, "key", annotations.get(names.ANNOTATION_SOURCE_NUMBER, ""))
+
+
+def moment_of(text: object) -> datetime | None:
+    """The moment that Kubernetes writes; None for none."""
     try:
-        key = json.loads(annotations.get(names.ANNOTATION_ITEM, "{}"))["key"]
-    except (ValueError, KeyError, TypeError):
-        key = annotations.get(names.ANNOTATION_SOURCE_NUMBER, "")
-    return key if isinstance(key, str) else ""
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
+    except ValueError:
+        return None
+
+
+def _said(annotations: Manifest, name: str, otherwise: str = "") -> str:
+    try:
+        found = json.loads(annotations.get(names.ANNOTATION_ITEM, "{}"))[name]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        found = otherwise
+    return found if isinstance(found, str) and len(found) <= LONGEST_WORD else ""
 
 
 def _controller(task: Manifest) -> Manifest | None:
     owners = task["metadata"].get("ownerReferences") or ()
     return next((owner for owner in owners if owner.get("controller")), None)
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else None
-    except ValueError:
-        return None

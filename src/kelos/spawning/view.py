@@ -17,7 +17,8 @@ from kelos.spawning.ledger.ledger import Ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnedTask:
-    """A Task of the spawner. `key` is the item it was made for, empty for one that a person made.
+    """A Task of the spawner. `key` is the item it was made for, empty for one that a person made; `trigger` the comment
+    or review that asked for it, as far as the Task says so.
 
     `is_unnoted`: it carries the finalizer that keeps it until the ledger knows it.
     """
@@ -25,6 +26,7 @@ class SpawnedTask:
     name: str
     uid: str
     key: str = ""
+    trigger: str = ""
     created_at: str = ""
     is_finished: bool = False
     has_failed: bool = False

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 import make
-from kelos.api.names import FINALIZER_REPORT, FINALIZER_SPAWNED
+from kelos.api.names import ANNOTATION_ITEM, FINALIZER_REPORT, FINALIZER_SPAWNED
 from kelos.api.work_item import Trigger
 from kelos.plan import Delete, DropFinalizer
 from kelos.spawning.cron import key_of_tick
 from kelos.spawning.housekeeping import first_entries, housekeeping
 from kelos.spawning.ledger.entry import mark_of
+from kelos.spawning.rerun import is_asked_again
+from kelos.spawning.spawned import read_task
 from kelos.spawning.view import Discovery, Trouble
 from spawning import claim, entry, ledger, spawner, task, view
 
@@ -138,6 +141,33 @@ def test_a_new_ledger_begins_with_the_tasks_there_are():
     assert {"7": mark_of("uid-triage-7-again"), "ENG-42": mark_of("uid-triage-eng-42")} == {
         each.key: each.mark for each in first_entries("triage", tasks)
     }
+
+
+@pytest.mark.parametrize(
+    ("trigger", "comment", "is_asked"),
+    [
+        ("", Trigger(key="comment:1", at=make.NOW - timedelta(minutes=5)), False),
+        ("", Trigger(key="comment:2", at=make.NOW + timedelta(minutes=5)), True),
+        ("comment:1", Trigger(key="comment:1", at=make.NOW - timedelta(minutes=5)), False),
+        ("comment:1", Trigger(key="comment:2", at=make.NOW - timedelta(minutes=1)), True),
+    ],
+    ids=["what it was made for", "said since", "what it says itself", "another one"],
+)
+def test_a_task_that_is_taken_over_was_asked_for_by_somebody(trigger, comment, is_asked):
+    """Else every open item with a command would get another Task when a ledger is lost, or an older installation left."""
+    there = task("7", trigger=trigger, created_at=make.NOW.isoformat())
+    (found,) = first_entries("triage", (there,))
+    (noted,) = housekeeping(view(tasks=(replace(there, is_unnoted=True),))).changes.entries
+
+    assert [is_asked, is_asked] == [is_asked_again(each, comment) for each in (found, noted)]
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, "7", "[]", '{"key": 7}', "no JSON", "", f'{{"key": "{"x" * 501}"}}'])
+def test_what_a_task_says_of_its_item_may_be_anything(said):
+    """Whoever may annotate Tasks must not be able to stop a TaskSpawner."""
+    meta = {"name": "odd", "annotations": {ANNOTATION_ITEM: said}}
+
+    assert ("", "") == (read_task({"metadata": meta}).key, read_task({"metadata": meta}).trigger)
 
 
 def test_nothing_is_forgotten_before_the_source_was_looked_at():
