@@ -154,7 +154,7 @@ def test_a_new_ledger_begins_with_the_tasks_there_are():
     ids=["what it was made for", "said since", "what it says itself", "another one"],
 )
 def test_a_task_that_is_taken_over_was_asked_for_by_somebody(trigger, comment, is_asked):
-    """Else every open item with a command would get another Task when a ledger is lost, or an older installation left."""
+    """Else every open item with a command would get another Task when a ledger is lost, or the reference left."""
     there = task("7", trigger=trigger, created_at=make.NOW.isoformat())
     (found,) = first_entries("triage", (there,))
     (noted,) = housekeeping(view(tasks=(replace(there, is_unnoted=True),))).changes.entries
