@@ -14,10 +14,9 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-import httpx
-
 from kelos.clients.account import Accounts
 from kelos.clients.github.client import GitHub
+from kelos.clients.guarded import guarded_client
 from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.lease import Election
 from kelos.cluster.protocol import Cluster
@@ -58,14 +57,15 @@ async def run_controller(
 
     It serves these namespaces, each by itself, so that rights in them are enough; all of them when none is named.
     With a health port, /healthz, /readyz and /metrics are served there all the time. Raises UserError when it is taken.
+    `may_reach_loopback`: whether addresses that people choose (a Workspace's, too) may name servers of this machine.
     """
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        plain = await stack.enter_async_context(httpx.AsyncClient())
-        tokens = TokenDesk(plain, now=wall, monotonic=time.monotonic, chance=random.random)
+        guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=may_reach_loopback))
+        tokens = TokenDesk(guarded, now=wall, monotonic=time.monotonic, chance=random.random)
         accounts = Accounts(tokens, now=wall)
         meter = GitHubMetrics(metrics.registry)
-        github = GitHub(plain, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
+        github = GitHub(guarded, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
         controllers = _task_controllers(cluster, settings, log, namespaces or (None,), tokens, metrics)
         engines = await build_engines(
             stack,

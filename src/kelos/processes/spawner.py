@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import httpx
-
 from kelos.api.kinds import TASK, TASK_SPAWNER, WORKSPACE, Manifest
 from kelos.api.names import LABEL_SPAWNER, shorten
 from kelos.api.spawner_status import SpawnerCondition
 from kelos.clients.account import Accounts
 from kelos.clients.github.client import GitHub
+from kelos.clients.guarded import guarded_client
 from kelos.clients.token_desk import TokenDesk
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.watch import Cache
@@ -143,10 +142,10 @@ def spawner_caches(cluster: Cluster, options: SpawnerOptions) -> SpawnerCaches:
 async def _engine(
     stack: AsyncExitStack, cluster: Cluster, caches: SpawnerCaches, log: Log, tally: Tally
 ) -> SpawnerController:
-    plain = await stack.enter_async_context(httpx.AsyncClient())
-    tokens = TokenDesk(plain, now=wall, monotonic=time.monotonic, chance=random.random)
+    guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=False))
+    tokens = TokenDesk(guarded, now=wall, monotonic=time.monotonic, chance=random.random)
     meter = GitHubMetrics(tally.metrics.registry)
-    github = GitHub(plain, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
+    github = GitHub(guarded, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
     accounts = Accounts(tokens, now=wall)
     sources = await build_sources(
         stack, cluster, github=github, accounts=accounts, now=wall, log=log, may_reach_loopback=False

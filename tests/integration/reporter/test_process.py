@@ -29,7 +29,7 @@ SECONDS = 30.0
 
 
 @asynccontextmanager
-async def controller() -> AsyncIterator[tuple[LocalCluster, GitHubServer, str]]:
+async def controller(*, may_reach_loopback: bool = True) -> AsyncIterator[tuple[LocalCluster, GitHubServer, str]]:
     """The process, its cluster, a GitHub and the root of its API."""
     cluster = LocalCluster(open_plane(Store()))
     for crd in build_crds():
@@ -40,7 +40,8 @@ async def controller() -> AsyncIterator[tuple[LocalCluster, GitHubServer, str]]:
     with served(github) as url:
         shop = f"{url.removesuffix('/api/v3')}/acme/shop.git"
         await cluster.create(WORKSPACE, make.workspace_manifest(repo=shop, secretRef={"name": "git"}))
-        running = asyncio.ensure_future(run_controller(cluster, settings=Settings(), log=SilentLog()))
+        process = run_controller(cluster, settings=Settings(), log=SilentLog(), may_reach_loopback=may_reach_loopback)
+        running = asyncio.ensure_future(process)
         try:
             async with asyncio.timeout(SECONDS):
                 yield cluster, github, url
@@ -86,3 +87,18 @@ async def test_an_issue_hears_of_the_task_that_was_made_of_it():
     (comment,) = github.shop.comments.listed(github.step)
     assert (number, "kelos-bot") == (comment["number"], comment["author"])
     assert "Task `bugs-1` has **failed**. ❌" in comment["body"]
+
+
+async def test_a_workspace_does_not_lead_to_the_controllers_own_machine():
+    """Who may write a Workspace may not speak to what only the controller reaches; the spawner says so."""
+    async with controller(may_reach_loopback=False) as (cluster, github, _):
+        template = {"type": "demo", "credentials": {"type": "none"}, "workspaceRef": {"name": "repo"}}
+        manifest = make.task_spawner_manifest("bugs", taskTemplate=template)
+        made = await cluster.create(TASK_SPAWNER, manifest)
+        version = made["metadata"]["resourceVersion"]
+        async for change in cluster.watch(TASK_SPAWNER, make.NAMESPACE, resource_version=version):
+            conditions = (change.object.get("status") or {}).get("conditions") or ()
+            if said := [each["message"] for each in conditions if each["type"] == "DiscoveryError"]:
+                break
+
+    assert (True, []) == ("of this machine or of its neighbourhood" in said[0], github.calls)
