@@ -385,3 +385,40 @@ async def test_requests_are_counted_by_what_they_are_about():
         ("GET", "404", "other"),
     ]
     assert want == bench.counts.seen
+
+
+async def test_nobody_waits_for_a_server_that_answers_nobody():
+    """Of a thousand TaskSpawners there one asks now and then; all the others leave room for those of other servers."""
+    is_down, asked = True, []
+    bench = Bench(client=httpx.AsyncClient(transport=httpx.MockTransport(lambda request: handle(request))))
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        if is_down and request.url.host == "down.example":
+            bench.server.wait(10)
+            raise httpx.ConnectTimeout("no answer")
+        return httpx.Response(200, json={})
+
+    async def read(number: int, host: str = "down.example") -> str:
+        try:
+            await bench.github.get(bench.account(key=f"key-{number}", api_url=f"https://{host}"), f"/repos/{number}")
+        except RemoteError as error:
+            return str(error)
+        return ""
+
+    assert "GitHub cannot be reached at https://down.example (ConnectTimeout)" == await read(0)
+    assert 3 == len(asked)
+    said = [await read(number) for number in range(1, 9)]
+    assert (3, {"GitHub at https://down.example answers nobody at the moment; it is asked again soon"}) == (
+        len(asked),
+        set(said),
+    )
+    assert "" == await read(0, "up.example")
+
+    bench.server.wait(31)
+    said = [await read(number) for number in range(9)]
+    assert (5, 9) == (len(asked), len([text for text in said if text]))
+
+    is_down = False
+    bench.server.wait(31)
+    assert {""} == {await read(number) for number in range(9)}

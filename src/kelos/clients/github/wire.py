@@ -12,6 +12,7 @@ import httpx
 
 from kelos.clients.account import Account
 from kelos.clients.github.answers import is_same_host, resource_of
+from kelos.clients.github.reach import Reach
 from kelos.errors import RemoteError, UserError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -59,6 +60,7 @@ class Wire:
         self._client = client
         self._monotonic = monotonic
         self._meter = meter
+        self._reach = Reach(monotonic)
 
     async def exchange(self, account: Account, method: str, url: str, *, etag: str = "", body: Any = None) -> Reply:
         """The answer, whatever it says; a token of an App that GitHub took back is replaced once. Raises RemoteError
@@ -82,13 +84,16 @@ class Wire:
 
     async def _timed(self, account: Account, method: str, url: str, etag: str, body: Any) -> Reply:
         headers = _headers(await account.token(), etag)
+        self._reach.check(account.api_url)
         started = self._monotonic()
         status = "error"
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
                 reply = await self._ask(method, url, headers, body)
             status = str(reply.status_code)
+            self._reach.found(account.api_url)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            self._reach.lost(account.api_url)
             raise Unreachable(f"GitHub cannot be reached at {account.api_url} ({type(error).__name__})") from None
         finally:
             seconds = self._monotonic() - started
