@@ -16,7 +16,8 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from kelos.clients.jira_login import KEY_TOKEN, KEY_USER, Site
-from kelos.clients.web import Answer, Bounds, Request, ask, site, words
+from kelos.clients.reach import Reach
+from kelos.clients.web import Answer, Bounds, Request, Unanswered, ask, site, words
 from kelos.errors import RateLimited, RemoteError, UserError
 
 TIMEOUT_SECONDS = 30.0
@@ -50,8 +51,11 @@ class Comments:
 class Jira:
     """Asks any number of sites. It remembers which of them page by number, and until when to leave which alone."""
 
-    def __init__(self, client: httpx.AsyncClient, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, *, now: Callable[[], datetime], monotonic: Callable[[], float]
+    ) -> None:
         self._client = client
+        self._reach = Reach("Jira", monotonic)
         self._now = now
         self._by_number: dict[str, None] = {}
         self._limited: dict[Site, datetime] = {}
@@ -135,13 +139,17 @@ class Jira:
             "Accept": "application/json",
             "User-Agent": "kelos",
         }
+        self._reach.check(place.base_url)
         url = f"{place.base_url}/rest/api/2/{path}?{urlencode(query)}"
         try:
             answer = await ask(self._client, Request(url=url, headers=headers), _BOUNDS)
         except RemoteError as error:
+            if isinstance(error, Unanswered):
+                self._reach.lost(place.base_url)
             raise RemoteError(f"Jira at {error}") from None
         except UserError as error:
             raise UserError(f"{error}; correct jira.baseUrl") from None
+        self._reach.found(place.base_url)
         if (retry_at := _limited_until(answer, self._now())) is not None:
             self._limited[place] = retry_at
             while len(self._limited) > REMEMBERED:

@@ -21,6 +21,10 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPS_BODY = frozenset({307, 308})
 
 
+class Unanswered(RemoteError):
+    """Nobody answered, or not to the end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is asked. Headers may be secret and are in no representation."""
@@ -61,9 +65,9 @@ async def ask(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> An
                     return answer
                 request = onward
     except TimeoutError:
-        raise RemoteError(f"{site(request.url)} did not answer within {bounds.seconds:g} s") from None
+        raise Unanswered(f"{site(request.url)} did not answer within {bounds.seconds:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise RemoteError(f"{site(request.url)} cannot be reached ({type(error).__name__})") from None
+        raise Unanswered(f"{site(request.url)} cannot be reached ({type(error).__name__})") from None
     raise RemoteError(f"{site(request.url)} redirects more than {bounds.redirects} times")
 
 

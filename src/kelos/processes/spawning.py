@@ -91,7 +91,7 @@ async def build_sources(
         github=github,
         mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random),
         accounts=accounts,
-        jira=Jira(guarded, now=now),
+        jira=Jira(guarded, now=now, monotonic=time.monotonic),
         fetcher=ContextFetcher(guarded, accounts),
         warn=log.warning,
     )

@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, fake: FakeJira, http: httpx.AsyncClient) -> None:
         self.fake = fake
         self.now = NOW
-        self.jira = Jira(http, now=lambda: self.now)
+        self.jira = Jira(http, now=lambda: self.now, monotonic=lambda: self.now.timestamp())
 
     def source(self, jql: str = "", project: str = "ENG", **data: str) -> JiraIssues:
         usual = {"JIRA_TOKEN": TOKEN, "JIRA_USER": USER} if self.fake.is_cloud else {"JIRA_TOKEN": TOKEN}
@@ -377,3 +377,29 @@ async def test_a_page_that_repeats_itself_ends():
         b.fake.replies = [Reply(200, {"issues": [], "isLast": False, "nextPageToken": "same"})] * 3
         with pytest.raises(RemoteError, match="the same page again"):
             await b.source().look()
+
+
+async def test_nobody_waits_for_a_jira_that_answers_nobody():
+    """One request now and then finds out; all other TaskSpawners there leave room for those of other servers."""
+    asked = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        b.now += timedelta(seconds=30)
+        raise httpx.ConnectTimeout("no answer")
+
+    async with bench(True) as b:
+        b.jira = Jira(
+            httpx.AsyncClient(transport=httpx.MockTransport(handle)),
+            now=lambda: b.now,
+            monotonic=lambda: b.now.timestamp(),
+        )
+        said = []
+        for _ in range(9):
+            with pytest.raises(RemoteError) as caught:
+                await b.source().look()
+            said.append(str(caught.value))
+
+    assert 3 == len(asked)
+    assert "cannot be reached (ConnectTimeout)" in said[2]
+    assert "answers nobody at the moment; it is asked again soon" in said[3]

@@ -12,7 +12,7 @@ import httpx
 
 from kelos.clients.account import Account
 from kelos.clients.github.answers import is_same_host, resource_of
-from kelos.clients.github.reach import Reach
+from kelos.clients.reach import Reach
 from kelos.errors import RemoteError, UserError
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -60,7 +60,7 @@ class Wire:
         self._client = client
         self._monotonic = monotonic
         self._meter = meter
-        self._reach = Reach(monotonic)
+        self._reach = Reach("GitHub", monotonic)
 
     async def exchange(self, account: Account, method: str, url: str, *, etag: str = "", body: Any = None) -> Reply:
         """The answer, whatever it says; a token of an App that GitHub took back is replaced once. Raises RemoteError

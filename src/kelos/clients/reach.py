@@ -25,9 +25,10 @@ class _Silence:
 
 
 class Reach:
-    """By the address of the API. What answers, whatever it says, is not in here."""
+    """By address; `what` stands there. What answers, whatever it says, is not in here."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, what: str, monotonic: Callable[[], float]) -> None:
+        self._what = what
         self._monotonic = monotonic
         self._silent: OrderedDict[str, _Silence] = OrderedDict()
 
@@ -37,7 +38,7 @@ class Reach:
         if silence is None or not self._is_long(silence, now):
             return
         if now < silence.until:
-            raise RemoteError(f"GitHub at {place} answers nobody at the moment; it is asked again soon")
+            raise RemoteError(f"{self._what} at {place} answers nobody at the moment; it is asked again soon")
         silence.until = now + LONGEST_TRY_SECONDS
 
     def lost(self, place: str) -> None:
