@@ -75,6 +75,8 @@ def kind_of(document: object, where: str) -> Kind:
     if known is None:
         if group == GROUP and kind in NOT_OURS_YET:
             raise UserError(f"{kind} '{name}' in '{where}': this version of kelos does not support {kind}")
+        if near := next((one for one in APPLICABLE if one[0] == group and one[1].lower() == kind.lower()), None):
+            raise UserError(f"{kind} '{name}' in '{where}': the kind is written {near[1]}")
         raise UserError(f"{kind or 'Resource'} '{name}' in '{where}' is no kind that kelos applies; use kubectl for it")
     if mistakes := "; ".join(hints(document)):
         raise UserError(f"{kind} '{name}' in '{where}': {mistakes}")

@@ -87,6 +87,8 @@ def _phase(view: SpawnerView) -> tuple[SpawnerPhase, str]:
         return SpawnerPhase.PENDING, "Not looked yet"
     if is_used_up(view):
         return SpawnerPhase.RUNNING, _used_up(view)
+    if troubles := _troubles(view):
+        return SpawnerPhase.RUNNING, troubles
     tick = tick_of_key(view.ledger.head.watermark)
     if view.spawner.spec.when.cron is not None and tick is not None:
         return SpawnerPhase.RUNNING, f"Ticks up to {timestamp(tick)} are handled"
@@ -143,12 +145,17 @@ def _errors(view: SpawnerView) -> tuple[str, str, str]:
         return "True", _why(view), _with_history(view)
     if is_full(view):
         return "True", "LedgerFull", _FULL
+    if troubles := _troubles(view):
+        return "True", "TaskCreationFailed", troubles
+    return "False", "NoErrors", "No item is in trouble"
+
+
+def _troubles(view: SpawnerView) -> str:
+    """Which items cannot become Tasks, and why; empty when all is well."""
     told = {key: trouble.message for key, trouble in view.troubles.items() if trouble.message}
-    if not told:
-        return "False", "NoErrors", "No item is in trouble"
     texts = [f"item {key}: {text}" for key, text in sorted(told.items())[:MOST_PROBLEMS]]
     more = f"; and {len(told) - MOST_PROBLEMS} more" if len(told) > MOST_PROBLEMS else ""
-    return "True", "TaskCreationFailed", "; ".join(texts) + more
+    return "; ".join(texts) + more
 
 
 def _why(view: SpawnerView) -> str:

@@ -38,3 +38,12 @@ def test_a_kind_that_is_not_ours_is_refused_by_name(tmp_path: Path, kind: str):
 
     with pytest.raises(UserError, match=f"{kind} 'crew' in '.*': this version of kelos does not support {kind}"):
         read_documents(str(file))
+
+
+def test_a_kind_in_other_letters_is_corrected(tmp_path: Path):
+    """To name kubectl instead would lead people astray."""
+    file = tmp_path / "ticker.yaml"
+    file.write_text("apiVersion: kelos.dev/v1alpha2\nkind: Taskspawner\nmetadata: {name: ticker}\n")
+
+    with pytest.raises(UserError, match=r"Taskspawner 'ticker' in '.*': the kind is written TaskSpawner"):
+        read_documents(str(file))

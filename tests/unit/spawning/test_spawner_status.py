@@ -70,6 +70,15 @@ def test_items_in_trouble_are_named():
     assert ("True", "TaskCreationFailed", text) == condition(told(view(troubles=troubles)), "DiscoveryError")
 
 
+def test_the_message_tells_of_trouble_first():
+    """It is all that a table shows: a schedule whose template is wrong looked as if it worked."""
+    cron = spawner(when={"cron": {"schedule": "* * * * *"}})
+    troubles = {"20260207-0900": Trouble(message="there is no entry 'Nmber'", until=make.NOW)}
+    body = told(view(of=cron, ledger=ledger(watermark="20260207-0859"), troubles=troubles))
+
+    assert ("Running", "item 20260207-0900: there is no entry 'Nmber'") == (body["phase"], body["message"])
+
+
 def test_a_suspended_spawner_says_so():
     body = told(view(of=spawner(suspend=True)))
 
