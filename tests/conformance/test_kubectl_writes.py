@@ -35,21 +35,31 @@ def test_create_with_a_generated_name(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "path"),
+    ("arguments", "path", "expected"),
     [
-        (("create", "configmap", "made", "--from-literal=a=b"), ("v1", "configmaps")),
-        (("create", "secret", "generic", "made", "--from-literal=a=b"), ("v1", "secrets")),
-        (("create", "serviceaccount", "made"), ("v1", "serviceaccounts")),
+        (
+            ("configmap", "made", "--from-literal=a=b", "--from-literal=c="),
+            ("v1", "configmaps"),
+            {"data": {"a": "b", "c": ""}},
+        ),
+        (
+            ("secret", "generic", "made", "--from-literal=a=ä", "--from-literal=c="),
+            ("v1", "secrets"),
+            {"data": {"a": "w6Q=", "c": ""}, "type": "Opaque"},
+        ),
+        (("serviceaccount", "made"), ("v1", "serviceaccounts"), {}),
     ],
 )
-def test_create_from_words(server: Server, arguments: tuple[str, ...], path: tuple[str, str]) -> None:
-    """The kinds that people make without a file; kubectl sends protobuf, which the local plane does not read."""
-    said = server.kubectl(*arguments)
+def test_create_from_words(
+    server: Server, arguments: tuple[str, ...], path: tuple[str, str], expected: dict[str, Any]
+) -> None:
+    """The kinds that people make without a file; kubectl sends them in protobuf."""
+    said = server.kubectl("create", *arguments)
+    made = server.api.get(server.path(*path, "made")).expect()
 
-    if server.name == "local":
-        assert (1, True) == (said.code, "application/json" in said.err)
-    else:
-        assert 200 == server.api.get(server.path(*path, "made")).status
+    assert (0, "") == (said.code, said.err)
+    assert expected == {name: made[name] for name in expected}
+    assert server.namespace == made["metadata"]["namespace"]
 
 
 @pytest.mark.parametrize(

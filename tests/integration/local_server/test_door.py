@@ -78,9 +78,33 @@ def test_protobuf_is_not_spoken(api: Api) -> None:
     """Clients that prefer it fall back to JSON when JSON is on their list, and are told when it is not."""
     both = api.request("GET", PODS, headers={"Accept": f"{PROTOBUF},application/json"})
     only = api.request("GET", PODS, headers={"Accept": PROTOBUF})
-    sent = api.request("POST", PODS, b"k8s\0", headers={"Content-Type": PROTOBUF})
+    sent = api.request("POST", PODS, b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod", headers={"Content-Type": PROTOBUF})
 
     assert [200, 406, 415] == [both.status, only.status, sent.status]
+
+
+SECRET = b"k8s\0\x0a\x0c\x0a\x02v1\x12\x06Secret"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"k8s", 415),
+        (b"k8s\0\x0a", 400),
+        (b"k8s\0\x0a\x7f", 400),
+        (b"k8s\0" + b"\xff" * 99, 400),
+        (SECRET + b"\x12\x02\x0a\x7f", 400),
+        (SECRET + b"\x12\x02\x08\x01", 400),
+        (SECRET + b"\x12\x05\x0a\x03\x0a\x01\xff", 400),
+        (SECRET + b"\x12\x05\x0a\x03\x0a\x01s", 201),
+    ],
+)
+def test_protobuf_of_simple_kinds_is_read_with_care(api: Api, body: bytes, status: int) -> None:
+    """`kubectl create secret` speaks nothing else; what is broken is refused with a sentence."""
+    secrets = PODS.replace("/pods", "/secrets")
+
+    assert status == api.request("POST", secrets, body, headers={"Content-Type": PROTOBUF}).status
 
 
 def test_a_body_has_a_limit(api: Api) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from kelos.local.server.http.protobuf import PROTOBUF, decode_protobuf
 from kelos.local.server.refusals import bad_request, not_acceptable, unsupported_media_type
 
 JSON = "application/json"
@@ -79,6 +80,8 @@ def decode_body(raw: bytes, content_type: str) -> Any:
         return _decode_yaml(raw)
     if media_type == JSON or media_type.endswith("+json") or not media_type:
         return _decode_json(raw)
+    if media_type == PROTOBUF:
+        return decode_protobuf(raw, [JSON, YAML])
     raise unsupported_media_type(media_type, [JSON, YAML])
 
 
