@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from kelos.api.kinds import AGENT_CONFIG, SECRET, TASK, WORKSPACE, Manifest
+from kelos.api.kinds import AGENT_CONFIG, SECRET, TASK, WORKSPACE, Kind, Manifest
 from kelos.api.manifest import AGENT_TYPES, CREDENTIALS_TYPES
 from kelos.cli.apply import apply_document
 from kelos.cli.call import Call
@@ -139,11 +139,19 @@ async def _check_references(cluster: Cluster, task: Manifest) -> None:
         *((TASK, name) for name in spec.get("dependsOn") or ()),
     ]
     for kind, name in wanted:
-        try:
-            if name:
-                await cluster.get(kind, LOCAL_NAMESPACE, name)
-        except NotFound:
-            raise UserError(f"{kind} '{name}' is not there with --local; give its manifest with -f FILE") from None
+        if name and kind is WORKSPACE:
+            workspace = await _look_up(cluster, kind, name)
+            if secret := ((workspace.get("spec") or {}).get("secretRef") or {}).get("name"):
+                await _look_up(cluster, SECRET, secret, f" (git token of Workspace '{name}')")
+        elif name:
+            await _look_up(cluster, kind, name)
+
+
+async def _look_up(cluster: Cluster, kind: Kind, name: str, purpose: str = "") -> Manifest:
+    try:
+        return await cluster.get(kind, LOCAL_NAMESPACE, name)
+    except NotFound:
+        raise UserError(f"{kind} '{name}'{purpose} is not there with --local; give its manifest with -f FILE") from None
 
 
 async def _follow(call: Call, cluster: Cluster, namespace: str) -> int:

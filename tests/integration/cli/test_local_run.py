@@ -69,6 +69,17 @@ def test_what_nobody_will_ever_add_is_not_waited_for(person: Person, words: tupl
     assert [] == person.processes()
 
 
+def test_the_secret_of_a_workspace_is_not_waited_for_either(person: Person, tmp_path: Path) -> None:
+    """It is named in a file, and easily forgotten there: the Task waited ten minutes for it."""
+    objects = tmp_path / "shop.yaml"
+    spec = {"repo": "https://git.invalid/acme/shop.git", "secretRef": {"name": "shop-git"}}
+    objects.write_text(yaml.safe_dump(manifest("Workspace", "shop", spec=spec)))
+    words = ("-f", str(objects), "--workspace", "shop")
+
+    done = person.run("run", "--local", "--type", "demo", "-p", "x", *words, code=2)
+    assert "Secret 'shop-git' (git token of Workspace 'shop') is not there with --local" in done.stderr
+
+
 def test_a_failed_task_fails_the_command(person: Person) -> None:
     """With the reason, without a cluster to ask."""
     done = person.run("run", "--local", "--type", "demo", "-p", "fail no way", code=1)
