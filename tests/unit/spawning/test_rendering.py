@@ -251,7 +251,14 @@ HOSTILE = st.lists(
 @given(
     HOSTILE,
     HOSTILE,
-    st.sampled_from(["{{.Title}}{{.Body}}", "{{slice .Title 0 1}}{{.Title}}", "{ {{.Title}}{{.All.b}}"]),
+    st.sampled_from(
+        [
+            "{{.Title}}{{.Body}}",
+            "{{slice .Title 0 1}}{{.Title}}",
+            "{ {{.Title}}{{.All.b}}",
+            '{{"{"}}{{.Body}}',
+        ]
+    ),
 )
 def test_an_item_is_no_template_when_the_prompt_is_rendered_again(title, body, template):
     """With dependsOn the prompt is a template over results of other Tasks: an issue must not read them."""

@@ -19,6 +19,8 @@ SHORT_LIMITS = Limits(steps=5_000, output_bytes=256 * 1024)
 
 # A character that no text may have: it stands for an opening brace of the item while a template runs.
 _BRACE = "\ufdd0"
+_BRACES = re.compile(rf"(?<!\{{)\{{?{_BRACE}+")
+"""A brace of the template before them joins them: two of them would begin an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Texts:
         if not is_rendered_again or "{{" not in text:
             return text
         shielded = Texts({name: _shield(value) for name, value in self.data.items()})
-        return shielded.of("promptTemplate", template, PROMPT_LIMITS).replace(_BRACE, '{{"{"}}')
+        rendered = shielded.of("promptTemplate", template, PROMPT_LIMITS)
+        return _BRACES.sub(lambda found: f'{{{{"{"{" * len(found[0])}"}}}}', rendered)
 
 
 def parse_text(text: str) -> Template:
