@@ -28,6 +28,12 @@ def belongs_to(task: Manifest, uid: str) -> bool:
     return owner is None or owner.get("uid") == uid
 
 
+def is_made_by(task: Manifest, uid: str) -> bool:
+    """Whether that very TaskSpawner made it in our way: only such a Task is what a claim waits for."""
+    owner = _controller(task)
+    return owner is not None and owner.get("uid") == uid
+
+
 def read_task(task: Manifest) -> SpawnedTask:
     """What a spawner has to know of its Task."""
     meta, status = task["metadata"], task.get("status") or {}

@@ -194,3 +194,22 @@ async def test_a_spawner_that_makes_no_sense_can_be_deleted():
 
 def _spawned() -> Manifest:
     return {"labels": {"kelos.dev/taskspawner": "nightly"}, "finalizers": [FINALIZER_SPAWNED]}
+
+
+class Predictable(Recipe):
+    """Whoever knows an item knows what its Task will be called."""
+
+    def name(self, spawner: Any, item: Any, **options: Any) -> str:
+        return "taken"
+
+
+async def test_a_task_of_somebody_else_with_the_name_is_told_of_and_holds_no_place():
+    """Else one such Task would keep a spawner with `maxConcurrency: 1` from all others, and nobody would hear why."""
+    async with scene(Predictable()) as b:
+        await b.world.create(TASK, make.task_manifest("taken"))
+        await b.world.catch_up()
+        await b.pass_time(2)
+        status, _, message = await b.condition("DiscoveryError")
+
+        assert ("True", 0) == (status, (await b.status())["activeTasks"])
+        assert "Task 'taken' exists and belongs to somebody else" in message

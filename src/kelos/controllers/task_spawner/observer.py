@@ -15,7 +15,7 @@ from kelos.controllers.reading import find
 from kelos.controllers.task_spawner.ledgers import Ledgers
 from kelos.controllers.task_spawner.memory import Memory
 from kelos.spawning.ledger.ledger import Ledger, Owner
-from kelos.spawning.spawned import belongs_to, read_task
+from kelos.spawning.spawned import belongs_to, is_made_by, read_task
 from kelos.spawning.view import SpawnedTask, SpawnerView
 
 
@@ -35,8 +35,11 @@ class Observer:
 
     def own_tasks(self, owner: Owner) -> tuple[SpawnedTask, ...]:
         """The spawner's Tasks, a moment old."""
+        return tuple(read_task(task) for task in self._own(owner))
+
+    def _own(self, owner: Owner) -> list[Manifest]:
         found = self.tasks.by("spawner", f"{owner.namespace}/{owner.name}")
-        return tuple(read_task(task) for task in found if belongs_to(task, owner.uid))
+        return [task for task in found if belongs_to(task, owner.uid)]
 
     def orphans(self, namespace: str, name: str, uid: str = "") -> tuple[SpawnedTask, ...]:
         """Tasks of earlier TaskSpawners of that name that still wait for a word of theirs."""
@@ -49,11 +52,13 @@ class Observer:
         The ledger is read after the Tasks: it must know of every Task that is seen.
         """
         owner = owner_of(spawner)
-        tasks = self.own_tasks(owner)
+        own = self._own(owner)
+        tasks = tuple(read_task(task) for task in own)
         ledger = await self.ledgers.read(owner)
         if ledger is None:
             return None
-        late, absent = await self._look_for(ledger, {task.name for task in tasks})
+        made = {task["metadata"]["name"] for task in own if is_made_by(task, owner.uid)}
+        late, absent = await self._look_for(ledger, made)
         return SpawnerView(
             spawner=spawner,
             status=status,
@@ -74,7 +79,7 @@ class Observer:
             if claim.name in seen:
                 continue
             found = await find(self.cluster, TASK, ledger.owner.namespace, claim.name)
-            if found is not None and belongs_to(found, ledger.owner.uid):
+            if found is not None and is_made_by(found, ledger.owner.uid):
                 late.append(read_task(found))
             else:
                 absent.add(claim.name)
