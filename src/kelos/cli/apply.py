@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from kelos.api.kinds import TASK, Kind, Manifest
+from kelos.api.kinds import TASK, TASK_SPAWNER, Kind, Manifest
 from kelos.api.names import FIELD_MANAGER
 from kelos.cli.documents import kind_of, read_documents
 from kelos.cli.settings import Context, pass_settings
 from kelos.cluster.protocol import Cluster, PatchType
-from kelos.errors import NotFound
+from kelos.errors import NotFound, UserError
 
 MANAGER = FIELD_MANAGER.replace("controller", "cli")
 
@@ -29,14 +29,30 @@ def command(settings: Context, files: tuple[str, ...], dry_run: bool) -> None:
 async def _apply(settings: Context, documents: list[tuple[Kind, Manifest]], dry_run: bool) -> None:
     async with settings.cluster() as cluster:
         for kind, document in documents:
-            verb = await apply_document(cluster, kind, document, settings.namespace, dry_run=dry_run)
-            click.echo(f"{kind.kind.lower()}/{document['metadata']['name']} {verb}{' (dry run)' if dry_run else ''}")
+            verb, stored = await apply_document(cluster, kind, document, settings.namespace, dry_run=dry_run)
+            name = f"{kind.kind.lower()}/{document['metadata']['name']}"
+            click.echo(f"{name} {verb}{' (dry run)' if dry_run else ''}")
+            for mistake in _mistakes(kind, stored):
+                click.echo(f"Warning: {name} creates nothing until this is mended: {mistake}", err=True)
+
+
+def _mistakes(kind: Kind, stored: Manifest) -> tuple[str, ...]:
+    """What a server cannot see and the controller will tell a moment later, when nobody looks any more."""
+    if kind.kind != TASK_SPAWNER.kind:
+        return ()
+    from kelos.api.codec import parse_task_spawner
+    from kelos.spawning.validity import check_task_spawner
+
+    try:
+        return check_task_spawner(parse_task_spawner(stored))
+    except UserError as mistake:
+        return (str(mistake),)
 
 
 async def apply_document(
     cluster: Cluster, kind: Kind, document: Manifest, namespace: str, *, dry_run: bool = False
-) -> str:
-    """Server-side apply; the word that says what happened."""
+) -> tuple[str, Manifest]:
+    """Server-side apply; the word that says what happened, and what the server has now."""
     meta = dict(document["metadata"])
     if kind.namespaced:
         meta.setdefault("namespace", namespace)
@@ -56,5 +72,5 @@ async def apply_document(
         dry_run=dry_run,
     )
     if not before:
-        return "created"
-    return "unchanged" if after["metadata"]["resourceVersion"] == before else "configured"
+        return "created", after
+    return "unchanged" if after["metadata"]["resourceVersion"] == before else "configured", after

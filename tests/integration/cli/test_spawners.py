@@ -85,6 +85,19 @@ def test_a_mistake_is_a_sentence_and_a_code(
     assert sentence in neighbour.run(*words, code=code).stderr
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_what_no_server_sees_is_told_when_it_is_applied(neighbour: Person, words: tuple[str, ...]) -> None:
+    """Ten minutes later nobody remembers what might be wrong."""
+    cron = {"schedule": "61 * * * *"}
+    done = neighbour.run("apply", "-f", "-", *words, stdin=written("odd", when={"cron": cron}))
+
+    assert "taskspawner/odd created" in done.stdout
+    expected = "Warning: taskspawner/odd creates nothing until this is mended: spec.when.cron.schedule: "
+    assert done.stderr.startswith(expected)
+    if not words:
+        neighbour.run("delete", "ts", "odd")
+
+
 def test_what_the_reference_prints_is_applied(neighbour: Person) -> None:
     """Every TaskSpawner of its pages, as it stands there but suspended."""
     printed = whole_seeds("TaskSpawner")
