@@ -253,3 +253,11 @@ def test_all_mistakes_are_told_at_once_and_no_secret_with_them():
 
     assert 5 == len(found)
     assert "hunter2" not in json.dumps(found)
+
+
+def test_a_zone_that_is_not_known_does_not_hide_a_wrong_schedule():
+    """One edit mends both."""
+    spec = {**template(promptTemplate="hi"), **source(cron={"schedule": "61 * * * *", "timeZone": "Mars"})}
+    found = check_task_spawner(parse_task_spawner({"metadata": {"name": "x"}, "spec": spec}))
+
+    assert ["spec.when.cron.timeZone", "spec.when.cron.schedule"] == [sentence.split(":")[0] for sentence in found]

@@ -72,15 +72,17 @@ def _polled(field: str, source: PolledGitHub) -> Iterator[Check]:
 
 
 def _schedule(field: str, cron: Cron) -> Iterator[Check]:
+    # A zone that is not known has a sentence of its own, and the schedule is read without it.
+    zone = cron.time_zone if cron.time_zone and _is_zone(cron.time_zone) else ""
+
     def check(text: str) -> None:
-        schedule = parse_schedule(text, cron.time_zone or "")
+        schedule = parse_schedule(text, zone)
         if schedule.next_tick(_SOME_DAY) is None:
             raise UserError(f"Schedule '{excerpt(text)}' never comes: no month has such a day")
 
     if cron.time_zone:
         yield Check(f"{field}.timeZone", find_zone, cron.time_zone)
-    if not cron.time_zone or _is_zone(cron.time_zone):
-        yield Check(f"{field}.schedule", check, cron.schedule)
+    yield Check(f"{field}.schedule", check, cron.schedule)
 
 
 def _is_zone(name: str) -> bool:
