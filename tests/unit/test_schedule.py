@@ -117,7 +117,12 @@ def test_a_zone_beside_the_schedule_counts_like_one_in_it():
         (
             "0 9 * * 7",
             "",
-            "Schedule '0 9 * * 7' must have the day of week between 0 and 6, the smaller one first, not '7'",
+            "Schedule '0 9 * * 7' must have the day of week between 0 and 6, not '7'",
+        ),
+        (
+            "0 9 * * 5-1",
+            "",
+            "Schedule '0 9 * * 5-1' must have the day of week between 0 and 6, the smaller one first, not '5-1'",
         ),
         ("@every 30s", "", "Schedule '@every 30s' must not be shorter than 60 seconds"),
         ("@every soon", "", "Schedule interval 'soon' is not a duration: write it like 90s, 30m or 1h30m"),

@@ -68,8 +68,10 @@ def _span(text: str, field: Field, *, is_stepped: bool) -> tuple[int, int]:
     start = _number(first, field, field.names)
     end = _number(last, field, field.names) if dash else (field.high if is_stepped else start)
     if not field.low <= start <= end <= field.high:
-        allowed = f"between {field.low} and {field.high}, the smaller one first"
-        raise ValueError(f"must have the {field.noun} {allowed}, not '{excerpt(text)}'")
+        order = ", the smaller one first" if dash else ""
+        raise ValueError(
+            f"must have the {field.noun} between {field.low} and {field.high}{order}, not '{excerpt(text)}'"
+        )
     return start, end + 1
 
 
