@@ -80,7 +80,7 @@ class SpawnerController:
             workspaces=caches.workspaces,
             observer=Observer(cluster=cluster, tasks=caches.tasks, ledgers=ledgers, now=now),
             ledgers=ledgers,
-            scout=Scout(now=now, monotonic=monotonic, rng=rng, tally=tally),
+            scout=Scout(now=now, monotonic=monotonic, rng=rng, tally=tally, log=log),
             maker=Maker(systems=systems, sources=sources, recipe=recipe, now=now, rng=rng, tally=tally, log=log),
             missing=self._missing,
             places=OwnPlace() if is_own else Hosts(systems=systems, settings=settings),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -17,8 +16,8 @@ from kelos.apply import Refused, Systems, Taken, apply
 from kelos.controllers.loop import Log
 from kelos.controllers.task_spawner.memory import Memory
 from kelos.controllers.task_spawner.parts import Recipe, Sources, Tally
-from kelos.controllers.task_spawner.scout import LONGEST_READ_SECONDS, in_time
-from kelos.errors import KelosError, RateLimited, RemoteError, UserError
+from kelos.controllers.task_spawner.scout import LONGEST_READ_SECONDS, in_time, mistakes_told
+from kelos.errors import RateLimited, RemoteError, UserError
 from kelos.plan import Create, Plan
 from kelos.sources.protocol import Source
 from kelos.spawning.choose import MOST_READS, Choice, choose
@@ -99,12 +98,12 @@ class Maker:
 
     async def _read(self, wanted: Wanted, source: Source) -> WorkItem | None:
         key = wanted.sighting.key
-        with self._mistakes_told(key):
+        with mistakes_told(self.log, item=key):
             return await in_time(source.read(wanted.sighting), LONGEST_READ_SECONDS, f"Item {key} of the source")
 
     def _name_of(self, spawner: TaskSpawner) -> Callable[[WorkItem, bool, int], str]:
         def name_of(item: WorkItem, is_first: bool, attempt: int) -> str:
-            with self._mistakes_told(item.key):
+            with mistakes_told(self.log, item=item.key):
                 return self.recipe.name(spawner, item, is_first=is_first, attempt=attempt)
 
         return name_of
@@ -138,7 +137,7 @@ class Maker:
     ) -> Manifest | None:
         key, spawner = chosen.claim.key, view.spawner
         try:
-            with self._mistakes_told(key):
+            with mistakes_told(self.log, item=key):
                 asked = self.sources.context(spawner, chosen.item)
                 context = await in_time(asked, LONGEST_CONTEXT_SECONDS, f"What item {key} needs from elsewhere")
                 return self.recipe.build(
@@ -160,22 +159,10 @@ class Maker:
         key = chosen.claim.key
         plan = Plan(steps=(Create(kind=TASK, manifest=manifest),))
         try:
-            with self._mistakes_told(key):
+            with mistakes_told(self.log, item=key):
                 await apply(plan, self.systems, fresh_until=fresh_until)
         except (Refused, Taken, UserError) as refused:
             memory.worry(key, str(refused), self.now(), self.rng, is_refused=True)
             return
         memory.went_well(key)
         self.tally.created()
-
-    @contextmanager
-    def _mistakes_told(self, key: str) -> Iterator[None]:
-        """A mistake of ours, brought to light by one item's text, must not keep the others: it becomes a UserError."""
-        try:
-            yield
-        except KelosError:
-            raise
-        except Exception as mistake:
-            self.log.exception("Item broke", item=key)
-            name = type(mistake).__name__
-            raise UserError(f"an error in Kelos itself ({name}); the controller's log says more") from mistake

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 from typing import TypeVar
 
 from kelos.api.task_spawner import TaskSpawner
+from kelos.controllers.loop import Log
 from kelos.controllers.task_spawner.memory import Memory
 from kelos.controllers.task_spawner.parts import Tally
-from kelos.errors import RateLimited, RemoteError, UserError
+from kelos.errors import KelosError, RateLimited, RemoteError, UserError
 from kelos.sources.protocol import Source
 from kelos.spawning.cron import seconds_to_next
 
@@ -35,6 +37,20 @@ async def in_time(deed: Awaitable[Answer], seconds: float, what: str) -> Answer:
         raise RemoteError(f"{what} gave no answer within {seconds:.0f} seconds") from None
 
 
+@contextmanager
+def mistakes_told(log: Log, **fields: str) -> Iterator[None]:
+    """A mistake of ours, brought to light by text of others, must not keep what it does not concern, nor be told to the
+    log alone: it becomes a UserError."""
+    try:
+        yield
+    except KelosError:
+        raise
+    except Exception as mistake:
+        log.exception("Source broke", **fields)
+        name = type(mistake).__name__
+        raise UserError(f"an error in Kelos itself ({name}); the controller's log says more") from mistake
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scout:
     """Looks when it is time, and says when the next time is."""
@@ -43,6 +59,7 @@ class Scout:
     monotonic: Callable[[], float]
     rng: Random
     tally: Tally
+    log: Log
 
     def is_due(self, memory: Memory) -> bool:
         return memory.due_at <= self.monotonic()
@@ -51,8 +68,9 @@ class Scout:
         """One look, remembered; None when it failed. The source it was is good for reading items."""
         began_at = self.monotonic()
         try:
-            source = await in_time(build, LONGEST_LOOK_SECONDS, "What the source needs to sign in")
-            listing = await in_time(source.look(), LONGEST_LOOK_SECONDS, "The source")
+            with mistakes_told(self.log):
+                source = await in_time(build, LONGEST_LOOK_SECONDS, "What the source needs to sign in")
+                listing = await in_time(source.look(), LONGEST_LOOK_SECONDS, "The source")
         except (UserError, RemoteError) as error:
             self.tally.look_failed(self.monotonic() - began_at)
             self.failed(spawner, error, memory)
