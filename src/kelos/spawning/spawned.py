@@ -37,12 +37,12 @@ def is_made_by(task: Manifest, uid: str) -> bool:
 def read_task(task: Manifest) -> SpawnedTask:
     """What a spawner has to know of its Task."""
     meta, status = task["metadata"], task.get("status") or {}
-    phase = status.get("phase")
+    phase, (key, trigger) = status.get("phase"), _made_for(task)
     return SpawnedTask(
         name=meta["name"],
         uid=meta.get("uid", ""),
-        key=item_key(task),
-        trigger=_said(meta.get("annotations") or {}, "trigger"),
+        key=key,
+        trigger=trigger,
         created_at=str(meta.get("creationTimestamp", "")),
         is_finished=phase in (Phase.SUCCEEDED.value, Phase.FAILED.value),
         has_failed=phase == Phase.FAILED.value and status.get("reason") != Reason.CANCELLED.value,
@@ -54,8 +54,7 @@ def read_task(task: Manifest) -> SpawnedTask:
 
 def item_key(task: Manifest) -> str:
     """The item it was made for, in our words or in those of the reference; empty when it says none."""
-    annotations = task["metadata"].get("annotations") or {}
-    return _said(annotations, "key", annotations.get(names.ANNOTATION_SOURCE_NUMBER, ""))
+    return _made_for(task)[0]
 
 
 def moment_of(text: object) -> datetime | None:
@@ -66,11 +65,19 @@ def moment_of(text: object) -> datetime | None:
         return None
 
 
-def _said(annotations: Manifest, name: str, otherwise: str = "") -> str:
+def _made_for(task: Manifest) -> tuple[str, str]:
+    """Item and trigger; somebody else may have written anything there."""
+    annotations = task["metadata"].get("annotations") or {}
     try:
-        found = json.loads(annotations.get(names.ANNOTATION_ITEM, "{}"))[name]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        found = otherwise
+        said = json.loads(annotations.get(names.ANNOTATION_ITEM, "{}"))
+    except (ValueError, RecursionError):
+        said = {}
+    said = said if isinstance(said, dict) else {}
+    key = said.get("key", annotations.get(names.ANNOTATION_SOURCE_NUMBER, ""))
+    return _word(key), _word(said.get("trigger"))
+
+
+def _word(found: object) -> str:
     return found if isinstance(found, str) and len(found) <= LONGEST_WORD else ""
 
 
