@@ -52,11 +52,6 @@ def read_task(task: Manifest) -> SpawnedTask:
     )
 
 
-def item_key(task: Manifest) -> str:
-    """The item it was made for, in our words or in those of the reference; empty when it says none."""
-    return _made_for(task)[0]
-
-
 def moment_of(text: object) -> datetime | None:
     """The moment that Kubernetes writes; None for none."""
     try:
@@ -66,7 +61,7 @@ def moment_of(text: object) -> datetime | None:
 
 
 def _made_for(task: Manifest) -> tuple[str, str]:
-    """Item and trigger; somebody else may have written anything there."""
+    """Item, in our words or in those of the reference, and trigger; empty for none. Anybody may have written it."""
     annotations = task["metadata"].get("annotations") or {}
     try:
         said = json.loads(annotations.get(names.ANNOTATION_ITEM, "{}"))
