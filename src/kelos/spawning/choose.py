@@ -24,12 +24,14 @@ NameOf = Callable[[WorkItem, bool, int], str]
 class Choice:
     """What became of the items that were read. `problems` says why an item cannot be a Task.
 
-    `fruitless` had no reason for a Task, `crowded` a Task's name that another item has now.
+    `fruitless` had no reason for a Task, `declined` none for another try, `crowded` a Task's name that another item has
+    now.
     """
 
     chosen: tuple[Chosen, ...] = ()
     released: tuple[str, ...] = ()
     fruitless: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
     crowded: tuple[str, ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
 
@@ -48,7 +50,7 @@ def choose(view: SpawnerView, wanted: Sequence[Wanted], read: Mapping[str, WorkI
     """Of the items that were read: those with a reason and a place, in the order of `wanted`."""
     left = room_of(view)
     chosen: list[Chosen] = []
-    fruitless, crowded, released = list[str](), list[str](), list[str]()
+    fruitless, declined, crowded, released = list[str](), list[str](), list[str](), list[str]()
     problems: dict[str, str] = {}
     taken = set(view.by_name) | {claim.name for claim in view.ledger.head.claims.values()}
     for each in wanted:
@@ -61,7 +63,7 @@ def choose(view: SpawnerView, wanted: Sequence[Wanted], read: Mapping[str, WorkI
             problems[key] = str(error)
             continue
         if found is None:
-            fruitless.append(key)
+            (declined if each.why is Why.FAILED else fruitless).append(key)
             released += [key] if own is not None else []
         elif found.claim.name in taken and (own is None or own.name != found.claim.name):
             crowded.append(key)
@@ -73,6 +75,7 @@ def choose(view: SpawnerView, wanted: Sequence[Wanted], read: Mapping[str, WorkI
         chosen=tuple(chosen),
         released=tuple(released),
         fruitless=tuple(fruitless),
+        declined=tuple(declined),
         crowded=tuple(crowded),
         problems=problems,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
 import make
 from kelos.api.work_item import Sighting, Trigger
+from kelos.controllers.task_spawner.memory import Memory
 from kelos.errors import UserError
 from kelos.spawning.choose import choose, to_read
 from kelos.spawning.view import Discovery, Look, Trouble, Why
@@ -159,6 +161,20 @@ def test_an_item_in_trouble_is_left_alone_for_a_while():
     trouble = {"1": Trouble(message="no such variable", until=LATER), "2": Trouble(message="it was", until=EARLIER)}
 
     assert ["2"] == [key for key, _ in read(view("1", "2", troubles=trouble))]
+
+
+def test_a_failed_item_that_qualifies_no_more_is_left_alone_for_longer_each_time():
+    """Its retry is due in every pass from now on: each one would read it, and those behind it never be reached."""
+    failed = entry("1", failed_at=make.NOW - timedelta(hours=1))
+    seen = view("1", of=spawner(retryPolicy={"maxRetries": 1}), ledger=ledger(failed))
+    choice = choose(seen, to_read(seen), {"1": None}, name_of)
+    memory, pauses = Memory(uid="uid-triage", generation=1, due_at=0.0), []
+    for _ in range(4):
+        memory.worry("1", "", make.NOW, Random(1), is_lasting=True)
+        pauses.append(memory.troubles["1"].until)
+
+    assert (("1",), ()) == (choice.declined, choice.fruitless)
+    assert pauses[-1] - make.NOW > timedelta(minutes=2)
 
 
 def test_one_items_mistake_is_its_own():

@@ -113,6 +113,8 @@ class Maker:
         memory.read((each.sighting for each in wanted if each.sighting.key in choice.fruitless), now)
         for key in choice.fruitless:
             memory.went_well(key)
+        for key in choice.declined:
+            memory.worry(key, "", now, self.rng, is_lasting=True)
         for key in choice.crowded:
             memory.worry(key, "", now, self.rng)
         for key, problem in choice.problems.items():

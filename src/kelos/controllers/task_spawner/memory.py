@@ -14,6 +14,8 @@ from kelos.spawning.view import Discovery, Look, Trouble
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 3600.0
 """Between two tries of an item in trouble."""
+LONGEST_SILENCE_SECONDS = 600.0
+"""Of an item that nothing is wrong with: somebody may ask for it again."""
 
 
 @dataclass
@@ -64,11 +66,15 @@ class Memory:
                 revision=sighting.revision, reads=reads, at=now, listing=self.discovery.number
             )
 
-    def worry(self, key: str, message: str, now: datetime, rng: Random, *, is_refused: bool = False) -> None:
-        """An item is in trouble, and left alone for longer each time; without a message only for a while."""
+    def worry(
+        self, key: str, message: str, now: datetime, rng: Random, *, is_refused: bool = False, is_lasting: bool = False
+    ) -> None:
+        """An item is in trouble, and left alone for longer each time; without a message, unless that is lasting, only
+        for a while."""
         before = self.troubles.get(key)
         count = before.count + 1 if before is not None else 1
-        seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 10)) if message else 60.0
+        seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 10))
+        seconds = seconds if message else min(seconds, LONGEST_SILENCE_SECONDS) if is_lasting else 60.0
         until = now + timedelta(seconds=seconds * rng.uniform(0.5, 1.0))
         self.troubles[key] = Trouble(message=message[:500], until=until, count=count, is_refused=is_refused)
 
