@@ -1,4 +1,4 @@
-"""A cluster in this process with the whole controller at work, a GitHub and a Jira over real HTTP.
+"""A cluster with the whole controller at work, a GitHub and a Jira over real HTTP.
 
 Manifests are applied as people wrote them; only the hosts are ours.
 """
@@ -19,6 +19,9 @@ from fakes.github_server.served import served
 from fakes.github_server.server import TOKEN, GitHubServer
 from fakes.jira import server as jira
 from kelos.api.kinds import CRD, NAMESPACE, SECRET, TASK, TASK_SPAWNER, WORKSPACE, Kind, Manifest
+from kelos.cluster.access import Source, select
+from kelos.cluster.client import connect
+from kelos.cluster.protocol import Cluster
 from kelos.install.crds import build_crds
 from kelos.local.cluster import LocalCluster
 from kelos.local.server.serving import open_plane
@@ -43,7 +46,8 @@ class Silent:
 class Life:
     """What a test works with."""
 
-    cluster: LocalCluster
+    cluster: Cluster
+    namespace: str
     github: GitHubServer
     github_url: str
     jira: jira.FakeJira
@@ -51,7 +55,8 @@ class Life:
 
     async def start(self) -> None:
         """The controller of `kelos up`, which may ask servers of this machine."""
-        work = run_controller(self.cluster, settings=Settings(), log=Silent(), may_reach_loopback=True)  # type: ignore[arg-type]
+        served, log = (self.namespace,), Silent()
+        work = run_controller(self.cluster, settings=Settings(), log=log, namespaces=served, may_reach_loopback=True)  # type: ignore[arg-type]
         self.controller = asyncio.create_task(work)
 
     async def stop(self) -> None:
@@ -70,7 +75,7 @@ class Life:
 
     async def apply(self, manifest: Manifest) -> Manifest:
         """Create it at the version it was written for, with the hosts of this test."""
-        meta = {**manifest["metadata"], "namespace": make.NAMESPACE}
+        meta = {**manifest["metadata"], "namespace": self.namespace}
         kind = at_version(KINDS[manifest["kind"]], manifest["apiVersion"])
         return await self.cluster.create(kind, self._here({**manifest, "metadata": meta}))
 
@@ -103,11 +108,11 @@ class Life:
         return await self.until(TASK, look)
 
     async def task_names(self) -> list[str]:
-        return sorted(item["metadata"]["name"] for item in (await self.cluster.list(TASK, make.NAMESPACE)).items)
+        return sorted(item["metadata"]["name"] for item in (await self.cluster.list(TASK, self.namespace)).items)
 
     async def end(self, name: str) -> None:
         """Make room: the Task ends without having run."""
-        await self.cluster.patch(TASK, make.NAMESPACE, name, CANCELLED)
+        await self.cluster.patch(TASK, self.namespace, name, CANCELLED)
 
     async def until(self, kind: Kind, look: Callable[[list[Manifest]], Any]) -> Any:
         """What `look` finds among the objects; the watch says when to look."""
@@ -115,7 +120,7 @@ class Life:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
-                    page = await self.cluster.list(kind, make.NAMESPACE)
+                    page = await self.cluster.list(kind, self.namespace)
                     seen = list(page.items)
                     if (found := look(seen)) is not None:
                         return found
@@ -125,7 +130,7 @@ class Life:
             raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s; there is {shown}") from None
 
     async def _news(self, kind: Kind, version: str) -> None:
-        changes = self.cluster.watch(kind, make.NAMESPACE, resource_version=version)
+        changes = self.cluster.watch(kind, self.namespace, resource_version=version)
         async for change in changes:
             if change.type.value != "BOOKMARK":
                 break
@@ -154,15 +159,31 @@ def condition(status: Manifest, kind: str) -> Manifest:
 
 @asynccontextmanager
 async def life(*, created_at: datetime | None = None, is_cloud: bool = True) -> AsyncIterator[Life]:
-    """`created_at` is the API server's clock: what is created now is of then."""
+    """On a local plane. `created_at` is its clock: what is created now is of then."""
+    now = (lambda: created_at) if created_at is not None else (lambda: datetime.now(timezone.utc))
+    cluster = LocalCluster(replace(open_plane(Store()), now=now))
+    for crd in build_crds():
+        await cluster.create(CRD, crd)
+    await cluster.create(NAMESPACE, {"metadata": {"name": make.NAMESPACE}})
+    async with _lived(cluster, make.NAMESPACE, is_cloud) as running:
+        yield running
+
+
+@asynccontextmanager
+async def life_on(kubeconfig: Manifest, namespace: str, *, is_cloud: bool = True) -> AsyncIterator[Life]:
+    """On a server that knows our definitions."""
+    async with (
+        await connect(select([Source(path="test", folder="/", document=kubeconfig)])) as real,
+        _lived(real, namespace, is_cloud) as running,
+    ):
+        yield running
+
+
+@asynccontextmanager
+async def _lived(cluster: Cluster, namespace: str, is_cloud: bool) -> AsyncIterator[Life]:
     github = GitHubServer(REPOSITORY)
     with served(github) as url, jira.fake_jira(is_cloud=is_cloud) as fake:
-        now = (lambda: created_at) if created_at is not None else (lambda: datetime.now(timezone.utc))
-        cluster = LocalCluster(replace(open_plane(Store()), now=now))
-        for crd in build_crds():
-            await cluster.create(CRD, crd)
-        await cluster.create(NAMESPACE, {"metadata": {"name": make.NAMESPACE}})
-        running = Life(cluster=cluster, github=github, github_url=url, jira=fake)
+        running = Life(cluster=cluster, namespace=namespace, github=github, github_url=url, jira=fake)
         await running.prepare()
         await running.start()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import github as pygithub
 import pytest
 
 from fakes.github_server.served import direct, served
@@ -44,7 +45,6 @@ async def test_its_objects_have_only_fields_that_real_ones_have(path, kind):
 
 
 def test_a_client_of_others_can_talk_to_it():
-    pygithub = pytest.importorskip("github")
     github = shop()
     with served(github) as url:
         client = pygithub.Github(

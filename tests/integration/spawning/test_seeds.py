@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 
@@ -10,9 +14,19 @@ import make
 from admission import seeds
 from fakes.jira import server as jira
 from kelos.api.kinds import SECRET, TASK
-from spawning_life import Life, changed, condition, life, seed
+from realcluster.control_plane import ControlPlane
+from spawning_life import Life, changed, condition, life, life_on, seed
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["local plane", "real API server"])
+def living(request: pytest.FixtureRequest) -> Callable[..., AbstractAsyncContextManager[Life]]:
+    """A life to lead, on each of the servers."""
+    if request.param == "local plane":
+        return life
+    real: ControlPlane = request.getfixturevalue("real_cluster")
+    return partial(life_on, json.loads(real.kubeconfig.read_text()), real.create_namespace())
 
 
 def ready(status) -> bool:
@@ -23,9 +37,9 @@ def looked(status) -> bool:
     return ready(status) and "lastDiscoveryTime" in status
 
 
-async def test_the_guides_issues_become_tasks():
+async def test_the_guides_issues_become_tasks(living):
     """Labels, excluded labels, state, prompt, branch, time to live, and three at a time."""
-    async with life() as b:
+    async with living() as b:
         for number, labels in enumerate((("bug",), ("bug", "needs-triage"), ("question",), ("bug", "ui")), start=1):
             assert number == b.github.open_issue(f"Title {number}", body=f"Body {number}\n", labels=labels)
         b.github.open_issue("Old", labels=("bug",), state="closed")
@@ -43,8 +57,8 @@ async def test_the_guides_issues_become_tasks():
         assert (2, 2, "Running") == (status["totalDiscovered"], status["totalTasksCreated"], status["phase"])
 
 
-async def test_a_tasks_origin_is_on_it():
-    async with life() as b:
+async def test_a_tasks_origin_is_on_it(living):
+    async with living() as b:
         b.github.open_issue(labels=("bug",))
         spawner = await b.apply(seed("readme", "fix-bugs"))
         (task,) = await b.tasks("fix-bugs-1")
@@ -60,7 +74,7 @@ async def test_a_tasks_origin_is_on_it():
 async def test_no_more_run_at_a_time_than_the_guide_says():
     """And the others are not lost: each comes when there is room."""
     async with life() as b:
-        await b.cluster.delete(SECRET, make.NAMESPACE, "claude-oauth-token")
+        await b.cluster.delete(SECRET, b.namespace, "claude-oauth-token")
         for number in range(1, 6):
             b.github.open_issue(f"Title {number}", labels=("bug",))
         await b.apply(seed("integration-guide", "fix-bugs"))
@@ -74,9 +88,9 @@ async def test_no_more_run_at_a_time_than_the_guide_says():
         await b.tasks("fix-bugs-1")
 
 
-async def test_the_guides_pull_requests_become_tasks():
+async def test_the_guides_pull_requests_become_tasks(living):
     """With the branch of each, the reviewers' verdict and what they wrote beside the code."""
-    async with life() as b:
+    async with living() as b:
         b.github.open_pull("Add a button", body="It is blue.", labels=("needs-review",), branch="blue")
         b.github.review_comment(1, "Why blue?", path="app.py", line=7)
         b.github.review(1, "CHANGES_REQUESTED", author="ada")
@@ -94,9 +108,9 @@ async def test_the_guides_pull_requests_become_tasks():
 
 
 @pytest.mark.parametrize("is_cloud", [True, False], ids=["cloud", "data-center"])
-async def test_the_guides_jira_issues_become_tasks(is_cloud):
+async def test_the_guides_jira_issues_become_tasks(living, is_cloud):
     """The filter's priorities and state count; title and description are in the prompt, the key in the branch."""
-    async with life(is_cloud=is_cloud) as b:
+    async with living(is_cloud=is_cloud) as b:
         if not is_cloud:
             await _replace_secret(b)
         b.jira.add("ENG-41", priority={"name": "Low"})
@@ -134,7 +148,7 @@ async def test_an_issue_is_worked_on_once():
         await b.apply(seed("integration-guide", "fix-bugs"))
         await b.tasks("fix-bugs-1")
         await b.until(TASK, lambda tasks: tasks if not tasks[0]["metadata"].get("finalizers") else None)
-        await b.cluster.delete(TASK, make.NAMESPACE, "fix-bugs-1")
+        await b.cluster.delete(TASK, b.namespace, "fix-bugs-1")
         await b.stop()
         b.github.edit(1, title="Still one")
         b.github.open_issue("Two", labels=("bug",))
@@ -246,7 +260,7 @@ async def test_an_items_context_is_in_its_prompt():
 
 async def _replace_secret(b: Life) -> None:
     """The token alone, as Data Center wants it."""
-    await b.cluster.delete(SECRET, make.NAMESPACE, "jira-credentials")
+    await b.cluster.delete(SECRET, b.namespace, "jira-credentials")
     await b.apply(make.secret_manifest("jira-credentials", JIRA_TOKEN=jira.TOKEN))
 
 
