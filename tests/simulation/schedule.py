@@ -19,6 +19,7 @@ from kelos.local.cluster import LocalCluster
 from kelos.settings import Settings
 from simulation.desk import TOKEN_BEGINNING, Desk
 from simulation.door import Door, Letter, Weather
+from simulation.mortals import Mortals, Process
 from simulation.outside import Outside
 from simulation.people import SECRET_VALUE, People
 from simulation.plane import new_plane
@@ -97,26 +98,21 @@ class Log:
         self._watchman.complain("does not break", f"{event} {fields}: {traceback.format_exc()}")
 
 
-@dataclass
-class Process:
-    """One controller process and its way to the API."""
-
-    door: Door
+@dataclass(kw_only=True)
+class Controller(Process):
     controller: TaskController
-    running: asyncio.Task[None]
-    left_writes: float | None = None
 
 
-class Stage:
+class Stage(Mortals[Controller]):
     """One performance of a scenario."""
 
+    role = "controller"
+
     def __init__(self, scenario: Scenario, loop: asyncio.AbstractEventLoop, with_trace: bool) -> None:
+        super().__init__(loop, with_trace=with_trace)
         self.scenario = scenario
         self.rng = Random(f"calls {scenario.seed}")
-        self._loop = loop
-        self.trace: list[str] = []
         self.ended_at = 0.0
-        self._with_trace = with_trace
         self.plane = new_plane(self.now, Random(f"names {scenario.seed}"), self._witness)
         self.cluster = LocalCluster(self.plane)
         self.people = People(self.cluster, scenario)
@@ -126,10 +122,8 @@ class Stage:
         self.watchman.outside = self.outside
         self.weather = Weather([f for f in scenario.faults if f.until > f.at])
         self.desk = Desk(self.now, self.weather, Random(f"tokens {scenario.seed}"))
-        self.processes: list[Process] = []
         self._job_creations: list[Letter] = []
         self._skew = timedelta()
-        self._background: set[asyncio.Task[None]] = set()
 
     def now(self) -> datetime:
         """The API server's clock."""
@@ -241,35 +235,10 @@ class Stage:
             tokens=self.desk,
         )
         running = asyncio.ensure_future(controller.run())
-        process = Process(door, controller, running)
-        door.arrived = lambda _: self._wrote(process)
-        running.add_done_callback(self._has_ended)
-        self.processes.append(process)
+        self._host(Controller(door=door, controller=controller, running=running))
 
-    def _has_ended(self, running: asyncio.Task[None]) -> None:
-        if not running.cancelled() and running.exception() is not None:
-            self.watchman.complain("does not break", f"the controller ended: {running.exception()!r}")
-
-    def _kill(self, process: Process) -> None:
-        """Between two steps of anything: what was sent is on its way, and no answer is heard."""
-        process.door.is_dead = True
-        process.running.cancel()
-        self._background.add(process.running)
-
-    def _wrote(self, process: Process) -> None:
-        if process.left_writes is None:
-            return
-        process.left_writes -= 1
-        if process.left_writes <= 0 and process in self.processes:
-            self._note("weather: the controller dies after this write")
-            self.processes.remove(process)
-            self._kill(process)
-            self._spawn(self._replace())
-
-    async def _replace(self) -> None:
-        await asyncio.sleep(2.0)
-        if not self.processes:
-            self._start_process()
+    def _complain(self, law: str, why: str) -> None:
+        self.watchman.complain(law, why)
 
     async def _kubernetes(self) -> None:
         while True:
@@ -298,16 +267,6 @@ class Stage:
             self._note(f"{key.resource} {key.name}: {state}")
         if key.namespace and not key.resource.startswith("serviceaccounts"):
             self.watchman.witness(key, before, after)
-
-    def _note(self, line: str) -> None:
-        if self._with_trace:
-            self.trace.append(f"{self._time():8.3f} {line}")
-
-    def _spawn(self, deed: Any) -> None:
-        self._background.add(asyncio.ensure_future(deed))
-
-    async def _until(self, at: float) -> None:
-        await asyncio.sleep(max(0.0, at - self._time()))
 
     def _time(self) -> float:
         return self._loop.time()

@@ -27,6 +27,7 @@ from kelos.local.cluster import LocalCluster
 from kelos.sources.cron import CronSource, Schedule
 from kelos.sources.protocol import Source
 from simulation.door import Door, Weather
+from simulation.mortals import Mortals, Process
 from simulation.plane import new_plane
 from simulation.scenario import CALM_AT
 from simulation.schedule import START, _quiet
@@ -153,25 +154,16 @@ class LateDoor(Door):
         return await self.cluster.create(kind, manifest, **options)
 
 
-@dataclass
-class Process:
-    """One process and its way to the API."""
-
-    door: LateDoor
-    running: asyncio.Task[None]
-    left_writes: float | None = None
-
-
-class Stage:
+class Stage(Mortals[Process]):
     """One performance of a script."""
 
+    role = "engine"
+
     def __init__(self, script: Script, loop: asyncio.AbstractEventLoop, with_trace: bool) -> None:
+        super().__init__(loop, with_trace=with_trace)
         self.script = script
         self.rng = Random(f"calls {script.seed}")
-        self._loop = loop
-        self._with_trace = with_trace
         self._skew = timedelta()
-        self.trace: list[str] = []
         self.ended_at = 0.0
         self.plane = new_plane(self.now, Random(f"names {script.seed}"), self._witness)
         self.cluster = LocalCluster(self.plane)
@@ -180,8 +172,6 @@ class Stage:
         self.people = People(self.cluster, self.tracker)
         self.workers = Workers(self.cluster, Random(f"workers {script.seed}"), loop.time, self.now)
         self.laws = Laws(self.people, self.workers, self.tracker)
-        self.processes: list[Process] = []
-        self._background: set[asyncio.Task[None]] = set()
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self._loop.time())
@@ -278,34 +268,10 @@ class Stage:
             rng=self.rng,
         )
         running = asyncio.ensure_future(_run(controller, caches))
-        process = Process(door, running)
-        door.arrived = lambda _: self._wrote(process)
-        running.add_done_callback(self._has_ended)
-        self.processes.append(process)
+        self._host(Process(door=door, running=running))
 
-    def _has_ended(self, running: asyncio.Task[None]) -> None:
-        if not running.cancelled() and running.exception() is not None:
-            self.laws.complain("does not break", f"the engine ended: {running.exception()!r}")
-
-    def _kill(self, process: Process) -> None:
-        process.door.is_dead = True
-        process.running.cancel()
-        self._background.add(process.running)
-
-    def _wrote(self, process: Process) -> None:
-        if process.left_writes is None:
-            return
-        process.left_writes -= 1
-        if process.left_writes <= 0 and process in self.processes:
-            self._note("weather: the engine dies after this write")
-            self.processes.remove(process)
-            self._kill(process)
-            self._spawn(self._replace())
-
-    async def _replace(self) -> None:
-        await asyncio.sleep(2.0)
-        if not self.processes:
-            self._start_process()
+    def _complain(self, law: str, why: str) -> None:
+        self.laws.complain(law, why)
 
     def _sent(self, letter: Any) -> None:
         about = letter.about
@@ -317,16 +283,6 @@ class Stage:
             self._note(f"{key.resource} {key.name}: {'gone' if after is None else _digest(after.manifest)}")
         if key.namespace and not key.resource.startswith("serviceaccounts"):
             self.laws.witness(key, before, after)
-
-    def _note(self, line: str) -> None:
-        if self._with_trace:
-            self.trace.append(f"{self._loop.time():8.3f} {line}")
-
-    def _spawn(self, deed: Any) -> None:
-        self._background.add(asyncio.ensure_future(deed))
-
-    async def _until(self, at: float) -> None:
-        await asyncio.sleep(max(0.0, at - self._loop.time()))
 
 
 async def _run(controller: SpawnerController, caches: SpawnerCaches) -> None:

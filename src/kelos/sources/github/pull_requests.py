@@ -8,8 +8,7 @@ from kelos.api.github_sources import GitHubPullRequests, ReviewState
 from kelos.api.work_item import Sighting, WorkItem
 from kelos.clients.account import Account
 from kelos.clients.github.client import GitHub
-from kelos.sources.github.access import Access
-from kelos.sources.github.details import Details, Said
+from kelos.sources.github.details import Said
 from kelos.sources.github.items.build import Discussion, body_of, build_item, head_sha
 from kelos.sources.github.items.commands import Remark
 from kelos.sources.github.items.filters import file_filter, is_wanted_pull
@@ -17,12 +16,13 @@ from kelos.sources.github.items.records import Kind, login_of, read_record
 from kelos.sources.github.items.reviews import Standing, is_reviewed, later, standing_of
 from kelos.sources.github.items.where import Where
 from kelos.sources.github.mirror import Mirrors
-from kelos.sources.github.sightings import look
-from kelos.sources.protocol import Listing
+from kelos.sources.github.sightings import Polled
 
 
-class PullRequests:
+class PullRequests(Polled[GitHubPullRequests]):
     """A Source. Built from a TaskSpawner's spec whenever that or its Secret changes. Raises UserError for bad globs."""
+
+    kind = Kind.PULLS
 
     def __init__(
         self,
@@ -34,19 +34,8 @@ class PullRequests:
         *,
         poll_seconds: float,
     ) -> None:
-        self._spec = spec
-        self._where = where
+        super().__init__(github, mirrors, account, where, spec, poll_seconds=poll_seconds)
         self._file_counts = file_filter(spec.file_patterns)
-        self._mirrors = mirrors
-        self._account = account
-        self._poll_seconds = poll_seconds
-        self._details = Details(github, account, where.repository)
-        self._access = Access(github, account, where.repository, spec.comments)
-
-    async def look(self) -> Listing:
-        self._access.forget()
-        repository, wait = self._where.repository, self._poll_seconds
-        return await look(self._mirrors, self._account, repository, Kind.PULLS, self._spec, poll_seconds=wait)
 
     async def read(self, sighting: Sighting) -> WorkItem | None:
         """What is cheap to know comes first: reviews, then files, then what people said."""

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 from kelos.api.github_sources import PolledGitHub, State
 from kelos.clients.account import Account
+from kelos.clients.github.client import GitHub
+from kelos.sources.github.access import Access
+from kelos.sources.github.details import Details
 from kelos.sources.github.items.filters import chosen
 from kelos.sources.github.items.records import Kind, is_settled, sightings_of
+from kelos.sources.github.items.where import Where
 from kelos.sources.github.mirror import Mirrors
 from kelos.sources.protocol import Listing
 
 AGE_SHARE = 0.8
 """What another TaskSpawner saw is good enough when it is younger than this share of one's own interval."""
 WITHOUT_TOKEN = "GitHub is read without a token: public repositories only, 60 requests an hour; name a Secret"
+
+
+Spec = TypeVar("Spec", bound=PolledGitHub)
+
+
+class Polled(Generic[Spec]):
+    """What both sources of a repository have in common; `kind` says which of its lists is looked at."""
+
+    kind: Kind
+
+    def __init__(
+        self, github: GitHub, mirrors: Mirrors, account: Account, where: Where, spec: Spec, *, poll_seconds: float
+    ) -> None:
+        self._spec = spec
+        self._where = where
+        self._mirrors = mirrors
+        self._account = account
+        self._poll_seconds = poll_seconds
+        self._details = Details(github, account, where.repository)
+        self._access = Access(github, account, where.repository, spec.comments)
+
+    async def look(self) -> Listing:
+        """Everything that its list shows, and nothing of what was decided about people before."""
+        self._access.forget()
+        repository, wait = self._where.repository, self._poll_seconds
+        return await look(self._mirrors, self._account, repository, self.kind, self._spec, poll_seconds=wait)
 
 
 async def look(
