@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from fakes.loopback import on_loopback
 
 TOKEN = "ghs_of-this-job"
 REQUEST_TOKEN = "may-ask-for-an-identity"
@@ -102,19 +104,8 @@ class FakeGitHub:
 def fake_github(tls: ssl.SSLContext | None = None) -> Iterator[FakeGitHub]:
     """A server on a free port of loopback, gone at the end."""
     fake = FakeGitHub()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Request(fake, *args))
-    server.daemon_threads = True
-    fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with on_loopback(lambda *args: _Request(fake, *args), tls) as fake.url:
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(20)
 
 
 class _Request(BaseHTTPRequestHandler):

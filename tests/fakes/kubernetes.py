@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from fakes.loopback import on_loopback
 
 Manifest = dict[str, Any]
 WAIT_SECONDS = 20.0
@@ -159,23 +161,13 @@ _ENDED = {
 def fake_kubernetes(tls: ssl.SSLContext | None = None) -> Iterator[FakeKubernetes]:
     """A server on a free port of loopback, gone at the end."""
     fake = FakeKubernetes()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Request(fake, *args))
-    server.daemon_threads = True
-    fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-    if tls:
-        # The handshake is done by the connection's own thread, so that a client that refuses it hurts nobody.
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield fake
-    finally:
-        with fake.changed:
-            fake.is_closing = True
-            fake.changed.notify_all()
-        server.shutdown()
-        server.server_close()
-        thread.join(WAIT_SECONDS)
+    with on_loopback(lambda *args: _Request(fake, *args), tls) as fake.url:
+        try:
+            yield fake
+        finally:
+            with fake.changed:
+                fake.is_closing = True
+                fake.changed.notify_all()
 
 
 class _Request(BaseHTTPRequestHandler):

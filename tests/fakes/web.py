@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from fakes.loopback import on_loopback
 
 LONGEST_WAIT = 30.0
 
@@ -53,18 +55,11 @@ class Web:
 def served() -> Iterator[Web]:
     """A server on a free port of loopback, gone at the end."""
     web = Web()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Request(web, *args))
-    server.daemon_threads = True
-    web.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield web
-    finally:
-        web.is_over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(20)
+    with on_loopback(lambda *args: _Request(web, *args)) as web.url:
+        try:
+            yield web
+        finally:
+            web.is_over.set()
 
 
 class _Request(BaseHTTPRequestHandler):

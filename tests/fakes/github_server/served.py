@@ -6,27 +6,20 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 
 from fakes.github_server.server import GitHubServer
+from fakes.loopback import on_loopback
 
 
 @contextmanager
 def served(github: GitHubServer) -> Iterator[str]:
     """The fake on a free port of loopback; gives the root of its API, which is that of an enterprise server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"github": github}))
-    server.daemon_threads = True
-    github.base = f"http://127.0.0.1:{server.server_port}/api/v3"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with on_loopback(type("Handler", (_Handler,), {"github": github})) as address:
+        github.base = f"{address}/api/v3"
         yield github.base
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(20)
 
 
 def direct(github: GitHubServer) -> httpx.AsyncClient:

@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from fakes.jira.jql import BadQuery, Issue, search
+from fakes.loopback import on_loopback
 
 USER, TOKEN = "bot@example.com", "jira-token-of-the-bot"
 MOST_PER_PAGE = 100
@@ -154,17 +155,8 @@ class FakeJira:
 def fake_jira(*, is_cloud: bool = True) -> Iterator[FakeJira]:
     """A server on a free port of loopback, gone at the end."""
     fake = FakeJira(is_cloud=is_cloud)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: _Request(fake, *args))
-    server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with on_loopback(lambda *args: _Request(fake, *args)) as fake.url:
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(20)
 
 
 class _Request(BaseHTTPRequestHandler):
