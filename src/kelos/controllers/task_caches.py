@@ -13,6 +13,7 @@ from kelos.cluster.store import Slim
 from kelos.cluster.watch import Cache
 from kelos.controllers.reading import is_finished
 from kelos.spawning.spawned import spawner_name
+from kelos.tasks.evidence.slim import slim_job, slim_pod
 from kelos.tasks.held.locks import ANNOTATIONS, LABELS
 from kelos.tasks.status import WORKSPACE_FREE, has_condition
 from kelos.tasks.view import Scope
@@ -70,19 +71,6 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
         leases=cache(LEASE, labels=f"{names.LABEL_MANAGED_BY}={names.MANAGER}", holder=_holder),
         spawners=cache(TASK_SPAWNER, workspace=workspace_of_template),
     )
-
-
-def slim_job(job: Manifest) -> Manifest:
-    """A Job without its pod template, most of its size: passes ask what became of it, not what it runs."""
-    return {**job, "spec": {name: value for name, value in (job.get("spec") or {}).items() if name != "template"}}
-
-
-def slim_pod(pod: Manifest) -> Manifest:
-    """A pod as far as its fate goes: neither its containers nor the prompt, which it carries more than once."""
-    meta, spec = pod["metadata"], pod.get("spec") or {}
-    annotations = {n: v for n, v in (meta.get("annotations") or {}).items() if n != names.ANNOTATION_PROMPT}
-    kept = {name: spec[name] for name in ("nodeName",) if name in spec}
-    return {**pod, "metadata": {**meta, "annotations": annotations}, "spec": kept}
 
 
 def subscribe(caches: TaskCaches, wake: Callable[[Key], None]) -> None:
