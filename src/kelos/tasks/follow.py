@@ -78,7 +78,7 @@ def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> V
 
 def needs_fresh_pods(view: TaskView) -> bool:
     """Whether the end must not be judged by a cache of pods: it may be behind, and the end and its bill are final."""
-    job = view.job
+    job = view.job if view.owns_job else None
     is_at_its_end = job is None or job.is_being_deleted or job.has_failed or job.has_succeeded or job.is_suspended
     return is_at_its_end or any(attempt.has_succeeded for attempt in attempts_over(view))
 

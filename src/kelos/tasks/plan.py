@@ -32,9 +32,11 @@ def _plan(view: TaskView) -> Plan:
         return release(view)
     if view.task.is_finished:
         return after_end(view)
-    # Pods without a Job tell of one that went before its name was written.
-    if view.owns_job or view.status.get("jobName") or view.pods:
+    if view.owns_job:
         return _with_lease(view, follow(view))
+    # Pods without a Job tell of one that went before its name was written. Somebody else's in its place is not ours.
+    if view.status.get("jobName") or view.pods:
+        return _with_lease(view, follow(replace(view, job=None)))
     return _with_lease(view, start_or_hold(view))
 
 

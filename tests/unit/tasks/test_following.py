@@ -14,6 +14,7 @@ from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs.document import encode_document
 from kelos.plan import Delete, DropFinalizer, Patch, Plan, SetStatus
+from kelos.tasks.follow import needs_fresh_pods
 from kelos.tasks.plan import plan
 from planning import kinds_of, status_of
 
@@ -171,6 +172,25 @@ def test_a_job_that_disappears_is_not_run_again():
     decided = plan(make.view(make.task(status=RUNNING)))
 
     assert ("Failed", "JobDeleted") == (status_of(decided)["phase"], status_of(decided)["reason"])
+
+
+@pytest.mark.parametrize("facts", [{}, {"has_succeeded": True}, {"failure": "DeadlineExceeded"}])
+@pytest.mark.parametrize("meta", [{}, CANCEL], ids=["running", "cancelled"])
+def test_somebody_elses_job_in_its_place_says_nothing_about_the_task(facts, meta):
+    """Nor is it stopped with it, though it has the name."""
+    theirs = make.job(owner="uid-of-somebody-else", age=60, **facts)
+
+    decided = plan(make.view(make.task(status=RUNNING, meta=meta), job=theirs))
+
+    assert ("Failed", "JobDeleted") == (status_of(decided)["phase"], status_of(decided)["reason"])
+    assert ["SetStatus"] == kinds_of(decided)
+
+
+def test_an_end_beside_somebody_elses_job_is_not_judged_by_a_cache_of_pods():
+    """The Task's own pods may be running still."""
+    theirs = make.job(owner="uid-of-somebody-else")
+
+    assert needs_fresh_pods(make.view(make.task(status=RUNNING), job=theirs))
 
 
 def test_a_pod_that_was_made_twice_does_not_spoil_the_success_of_the_other():
