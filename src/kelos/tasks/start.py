@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kelos.api.kinds import JOB, PVC, SECRET, Kind, Manifest
+from kelos.api.kinds import JOB, LEASE, PVC, SECRET, Kind, Manifest
 from kelos.api.pod_overrides import PodOverrides
 from kelos.api.reasons import FULLY_APPLIED, PROMPT_RENDERED, Phase, Reason
 from kelos.errors import Forbidden, Invalid, TokenUnavailable, UserError
@@ -61,6 +61,8 @@ def plan_refusal(view: TaskView, step: Create | Try, answer: Invalid | Forbidden
 
 def plan_taken(view: TaskView, kind: Kind, name: str) -> Plan:
     """Somebody else's object has a name we need: hold the Task until it is gone."""
+    if kind is LEASE:  # another Task came first to our lock; the next look says which
+        return Plan(again_in_seconds=0.0)
     message = (
         f"A {kind} called '{name}' exists and does not belong to Task '{view.task.meta.name}'; "
         "delete it or rename the Task"

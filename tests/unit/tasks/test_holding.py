@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import make
-from kelos.api.kinds import JOB, SECRET, WORKSPACE, Manifest
+from kelos.api.kinds import JOB, LEASE, SECRET, WORKSPACE, Manifest
 from kelos.api.reasons import Phase
 from kelos.errors import Forbidden, Invalid
-from kelos.plan import Create
+from kelos.plan import Create, Plan
 from kelos.tasks.dependencies import KEPT_LIMIT_BYTES
 from kelos.tasks.plan import plan
 from kelos.tasks.start import plan_refusal, plan_taken
@@ -45,6 +45,11 @@ def test_a_strangers_secret_of_our_name_holds_the_task_visibly():
 
     assert "Waiting" == status_of(decided)["phase"]
     assert "A Secret called 'fix-bug-inputs' exists and does not belong" in status_of(decided)["message"]
+
+
+def test_whoever_comes_second_to_a_lock_looks_again_and_tells_nobody_to_delete_it():
+    """Two Tasks that saw it free at the same moment; the next look says who has it."""
+    assert Plan(again_in_seconds=0.0) == plan_taken(make.view(), LEASE, "kelos-branch-x")
 
 
 def finished(name: str, size: int) -> Dependency:
