@@ -100,7 +100,7 @@ def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
 def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
     try:
         inputs = read_inputs(env)
-        workflow = read_workflow(env, run_id=secrets.token_hex(4))
+        workflow = read_workflow(env, run_id=secrets.token_hex(4), suffix=inputs.name_suffix)
         if workflow.is_actions:
             workflow = replace(workflow, subject=read_trigger(env).subject)
         return _perform(inputs, workflow, doors, stack)

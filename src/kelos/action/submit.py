@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
-from kelos.action.conclusion import Ending, client_ending, name_of, phase_of
+from kelos.action.conclusion import Ending, client_ending, name_of
 from kelos.action.given.workflow import Workflow
 from kelos.action.inputs import DEFAULT_TIMEOUT_SECONDS, ActionInputs
 from kelos.api.kinds import TASK, Manifest
@@ -24,7 +24,7 @@ from kelos.api.names import (
     shorten,
 )
 from kelos.api.pod_request import PodRequest
-from kelos.api.reasons import ClientReason, Phase, Reason
+from kelos.api.reasons import ClientReason, Reason
 from kelos.errors import (
     AlreadyExists,
     ClusterError,
@@ -88,7 +88,8 @@ def chosen_name(inputs: ActionInputs, workflow: Workflow, base: Manifest | None)
 
 def derived_name(inputs: ActionInputs, workflow: Workflow) -> str:
     """What the Task is called when nobody says: the same for the same step of the same attempt, and for no other."""
-    name = task_name(repository=workflow.repository, run_id=workflow.run_id, attempt=workflow.attempt, leg=workflow.leg)
+    run = {"repository": workflow.repository, "run_id": workflow.run_id, "attempt": workflow.attempt}
+    name = task_name(**run, leg=workflow.place)
     return shorten(f"{name}-{inputs.name_suffix}", NAME_LIMIT) if inputs.name_suffix else name
 
 
@@ -170,22 +171,6 @@ def adopt(found: Manifest, wanted: Manifest, namespace: str) -> Manifest:
     if has.get(ANNOTATION_SPEC_HASH) != wants.get(ANNOTATION_SPEC_HASH):
         raise NotOurs(f"{name} was made by this step with other inputs: give each use of the Action its own `name`")
     return found
-
-
-def find_earlier(api: Api, namespace: str, wanted: Manifest, patience: Patience) -> Manifest | None:
-    """For `on-rerun: adopt`: the newest equal Task of an earlier attempt that runs or succeeded."""
-    labels = wanted["metadata"]["labels"]
-    selector = ",".join(f"{key}={labels[key]}" for key in (LABEL_REPOSITORY, LABEL_RUN_ID, LABEL_LEG))
-    page = patience.insist(lambda: api.list(TASK, namespace, {"labelSelector": selector}))
-    digest = wanted["metadata"]["annotations"][ANNOTATION_SPEC_HASH]
-    fitting = [
-        task
-        for task in page.get("items") or []
-        if (task["metadata"].get("annotations") or {}).get(ANNOTATION_SPEC_HASH) == digest
-        and phase_of(task) is not Phase.FAILED
-        and not task["metadata"].get("deletionTimestamp")
-    ]
-    return max(fitting, key=lambda task: str(task["metadata"].get("creationTimestamp") or ""), default=None)
 
 
 def refused(error: KelosError, *, namespace: str, server: str) -> Ending:

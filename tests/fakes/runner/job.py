@@ -109,6 +109,13 @@ class Job:
         result.outputs = {name: self._evaluate(one["value"], inputs, result) for name, one in action["outputs"].items()}
         return result
 
+    def begin_again(self) -> None:
+        """The same job in the run's next attempt: on an emptied runner, as a check run of its own."""
+        (self.folder / "temp").rename(self.folder / f"temp-of-{self.check_run_id}")
+        (self.folder / "temp").mkdir()
+        self.check_run_id = str(int(self.check_run_id) + 1)
+        self.env["GITHUB_RUN_ATTEMPT"] = str(int(self.env.get("GITHUB_RUN_ATTEMPT", "1")) + 1)
+
     def die(self) -> None:
         """The machine is gone: every process of the step ends at once, and no step follows."""
         self._is_dead = True

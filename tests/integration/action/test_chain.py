@@ -245,8 +245,7 @@ def test_a_rerun_adopts_what_had_succeeded_and_runs_the_rest(chained: Job, kuber
     """The dependent of an adopted Task waits for that one, under its name."""
     ending_each(kubernetes, pr="AgentError")
     first = chained.use(with_=USE)
-    (chained.folder / "temp/kelos-1").rename(chained.folder / "earlier")
-    chained.env["GITHUB_RUN_ATTEMPT"] = "2"
+    chained.begin_again()
     kubernetes.on_create = lambda task: kubernetes.succeed(task["metadata"]["name"])
 
     second = chained.use(with_={**USE, "on-rerun": "adopt"})

@@ -91,8 +91,7 @@ def test_d6_a_rerun_is_a_new_task(job: Job, kubernetes: FakeKubernetes):
     """The run's id does not change on a re-run; the old result must not be read as the new one."""
     succeeding(kubernetes, results={"branch": "old"})
     first = job.use(with_=BASIC)
-    (job.folder / "temp/kelos-1").rename(job.folder / "earlier")
-    job.env["GITHUB_RUN_ATTEMPT"] = "2"
+    job.begin_again()
     succeeding(kubernetes, results={"branch": "new"})
 
     second = job.use(with_=BASIC)

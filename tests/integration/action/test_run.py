@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -315,14 +316,39 @@ def test_a_second_use_in_the_same_job_is_another_task(job: Job, kubernetes: Fake
 def test_a_rerun_may_adopt_the_equal_task_of_an_earlier_attempt(job: Job, kubernetes: FakeKubernetes):
     """Re-running a pipeline after a late step failed need not pay the agent twice, if the user says so."""
     succeeding(kubernetes, results={"branch": "b"})
-    first = job.use(with_=BASIC)
-    (job.folder / "temp/kelos-1").rename(job.folder / "earlier")  # the runner empties its folder between attempts
-    job.env["GITHUB_RUN_ATTEMPT"] = "2"
+    use = {**BASIC, "context": "what others wrote", "name-suffix": "docs"}
+    first = job.use(with_=use)
+    job.begin_again()
 
-    second = job.use(with_={**BASIC, "on-rerun": "adopt"})
+    second = job.use(with_={**use, "on-rerun": "adopt"})
 
     assert (first.outputs["task-name"], "false", "b") == (
         second.outputs["task-name"],
         second.outputs["created"],
         second.outputs["branch"],
     )
+
+
+def test_a_rerun_adopts_nothing_where_two_legs_look_alike(job: Job, kubernetes: FakeKubernetes):
+    """A reusable workflow that is called twice: the other call's results are not this one's."""
+    succeeding(kubernetes)
+    job.use(with_=BASIC)
+    (job.folder / "other").mkdir()
+    replace(job, folder=job.folder / "other", check_run_id="900").use(with_=BASIC)
+    job.begin_again()
+
+    result = job.use(with_={**BASIC, "on-rerun": "adopt"})
+
+    assert ("true", 3) == (result.outputs["created"], len(kubernetes.tasks)), result.log
+
+
+def test_a_rerun_adopts_no_task_that_is_being_cancelled(job: Job, kubernetes: FakeKubernetes):
+    """Whoever cancels a run and starts it again at once finds a Task that still looks alive."""
+    job.use(with_={**BASIC, "wait": "false"})
+    kubernetes.task()["metadata"]["annotations"]["kelos.dev/cancel-requested"] = "{}"
+    job.begin_again()
+    succeeding(kubernetes)
+
+    result = job.use(with_={**BASIC, "on-rerun": "adopt"})
+
+    assert (0, "true") == (result.code, result.outputs["created"]), result.log

@@ -11,6 +11,7 @@ from kelos.action import submit
 from kelos.action.api.client import Api
 from kelos.action.api.patience import Patience
 from kelos.action.chain.plan import Chain, Link
+from kelos.action.news.earlier import find_earlier
 from kelos.action.news.events import Broken, Created, Post
 from kelos.action.news.threads import where
 from kelos.api.kinds import TASK, Manifest
@@ -69,7 +70,7 @@ class Submission:
     def _obtain(self, key: str, manifest: Manifest) -> tuple[Manifest, bool]:
         patience = self.patience[key]
         if self.chain.inputs.on_rerun == "adopt":
-            earlier = submit.find_earlier(self.api, self.chain.namespace, manifest, patience)
+            earlier = find_earlier(self.api, self.chain.namespace, manifest, patience)
             if earlier is not None:
                 return earlier, False
         return submit.submit(self.api, self.chain.namespace, manifest, patience)
