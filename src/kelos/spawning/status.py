@@ -16,6 +16,8 @@ from kelos.spawning.view import SpawnerView
 TIME_IS_OLD_AFTER = timedelta(seconds=600)
 """A look that changed nothing is worth a write only so often."""
 MOST_PROBLEMS = 3
+LAST_WORDS = (SpawnerCondition.DISCOVERED, SpawnerCondition.DISCOVERY_ERROR)
+"""About the source: what was said of it stands until it is looked at anew."""
 
 Word = tuple[SpawnerCondition, str, str, str]
 """Type, value, reason, message."""
@@ -69,8 +71,17 @@ def status_of(view: SpawnerView) -> Manifest:
     if discovery.looked_at is not None:
         status["lastDiscoveryTime"] = timestamp(discovery.looked_at)
     for type, value, reason, text in _conditions(view):
+        if type in LAST_WORDS and _still_stands(view, type):
+            continue
         status = set_condition(status, type.value, value, reason, text, now=view.now, generation=generation)
     return status
+
+
+def _still_stands(view: SpawnerView, type: SpawnerCondition) -> bool:
+    """Whether a spawner at rest, or one whose process has just begun, has no newer word on its source."""
+    if view.discovery.problem or view.discovery.looked_at is not None or view.spawner.spec.when.kind.is_pushed:
+        return False
+    return any(each["type"] == type.value for each in view.status.get("conditions") or ())
 
 
 def _phase(view: SpawnerView) -> tuple[SpawnerPhase, str]:

@@ -213,3 +213,23 @@ async def test_a_task_of_somebody_else_with_the_name_is_told_of_and_holds_no_pla
 
         assert ("True", 0) == (status, (await b.status())["activeTasks"])
         assert "Task 'taken' exists and belongs to somebody else" in message
+
+
+async def test_what_was_found_is_still_said_of_a_suspended_spawner():
+    """By the process that found it, and by one that has never looked."""
+    async with scene() as b:
+        await b.pass_time(2)
+        before = await b.status(), await b.condition("Discovered")
+        await b.world.cluster.patch(TASK_SPAWNER, *KEY, {"spec": {"suspend": True}})
+        await b.world.catch_up()
+        await b.passes()
+        after = await b.status(), await b.condition("Discovered")
+        async with engine(b.world.cluster, b.world.now) as another:
+            b.engine = another
+            await b.passes()
+            later = await b.status(), await b.condition("Discovered")
+
+    assert ("True", "Looked") == before[1][:2]
+    assert "Suspended" == after[0]["phase"]
+    assert before[0]["totalDiscovered"] == after[0]["totalDiscovered"] == later[0]["totalDiscovered"]
+    assert before[1] == after[1] == later[1]

@@ -119,3 +119,41 @@ def test_a_schedule_says_how_far_it_is():
     body = told(view(of=cron, ledger=ledger(watermark="20260207-0859")))
 
     assert "Ticks up to 2026-02-07T08:59:00Z are handled" == body["message"]
+
+
+REFUSED = Discovery(sightings=(), looked_at=make.NOW, failures=3, problem="Bad credentials", is_for_people=True)
+
+
+@pytest.mark.parametrize(
+    ("discovery", "discovered", "error"),
+    [
+        (None, ("True", "Looked"), ("False", "NoErrors")),
+        (REFUSED, ("False", "SourceRefused"), ("True", "SourceRefused")),
+    ],
+    ids=["a look that went well", "a source that refused"],
+)
+@pytest.mark.parametrize("spec", [{"suspend": True}, {}], ids=["suspended", "another controller"])
+def test_what_was_last_known_of_a_source_stands_until_it_is_looked_at_anew(discovery, discovered, error, spec):
+    """Whoever suspends a spawner, or restarts the controller, has not made anything unknown."""
+    seen = view("1", "2") if discovery is None else view("1", "2", discovery=discovery)
+    before = told(seen)
+    step = set_status(view(of=spawner(generation=2, **spec), discovery=Discovery(), status=before))
+    after = {**before, **(step.body if step is not None else {})}
+
+    assert before["totalDiscovered"] == after["totalDiscovered"]
+    assert discovered == condition(after, "Discovered")[:2]
+    assert error == condition(after, "DiscoveryError")[:2]
+
+
+def test_a_word_that_stands_still_speaks_of_the_generation_it_was_said_of():
+    before = told(view("1"))
+    body = told(view(of=spawner(generation=2, suspend=True), discovery=Discovery(), status=before))
+    generations = {each["type"]: each["observedGeneration"] for each in body["conditions"]}
+
+    assert (1, 2) == (generations["Discovered"], generations["Ready"])
+
+
+def test_a_spawner_that_never_looked_says_so():
+    body = told(view(of=spawner(suspend=True), discovery=Discovery()))
+
+    assert ("Unknown", "NotLooked") == condition(body, "Discovered")[:2]
