@@ -8,6 +8,23 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+VARIABLES = (
+    "ID",
+    "Number",
+    "Title",
+    "Body",
+    "URL",
+    "Labels",
+    "Comments",
+    "Kind",
+    "Branch",
+    "ReviewState",
+    "ReviewComments",
+    "Time",
+    "Schedule",
+)
+"""What templates may name of an item that was polled or is a tick: all of them are always there, perhaps empty."""
+
 
 class OriginKind(str, Enum):
     """What an item is where it comes from; the words of annotation `kelos.dev/source-kind`."""

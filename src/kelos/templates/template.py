@@ -12,7 +12,7 @@ from kelos.templates.limits import LimitExceeded, Limits
 from kelos.templates.run import Run
 from kelos.templates.syntax.parser import ROOT, parse_templates
 from kelos.templates.values import ForeignValue, printable_text
-from kelos.templates.words import words_in
+from kelos.templates.words import names_in, words_in
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DEFAULTS = Limits()
@@ -48,6 +48,11 @@ class Template:
     def words(self) -> frozenset[str]:
         """The names of all fields it mentions, and all texts in its actions."""
         return words_in(tuple(self.templates.values()))
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The entries of its data that it counts on, as paths."""
+        return tuple(names_in(self.templates, ROOT))
 
 
 def parse(text: str) -> Template:

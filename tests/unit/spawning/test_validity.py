@@ -46,6 +46,14 @@ def context(**http):
     return template(contextSources=[{"name": "a", "http": {"url": "https://x", **http}}])
 
 
+def context_in(prompt):
+    return template(promptTemplate=prompt, contextSources=[{"name": "a", "http": {"url": "https://x"}}])
+
+
+def unknown(names):
+    return f"names {names}, which no item of this source has; there are ID, Number, Title, Body, URL, Labels, "
+
+
 def event(**fields):
     return source(githubWebhook={"events": ["push"], "filters": [{"event": "push", **fields}]})
 
@@ -172,6 +180,21 @@ ADDRESS = "must be an address like https://host/path, without user, query, fragm
         ),
         (template(nameTemplate="{{"), "taskTemplate.nameTemplate", UNCLOSED),
         (template(nameTemplate="{{.Context.a}}"), "taskTemplate.nameTemplate", "must not use 'Context'"),
+        (template(promptTemplate="{{.Nmber}}"), "taskTemplate.promptTemplate", unknown("'Nmber'")),
+        (template(branch="fix-{{.Nmber}}-{{$.Tile}}"), "taskTemplate.branch", unknown("'Nmber', 'Tile'")),
+        (template(baseRef="{{.Base}}"), "taskTemplate.baseRef", unknown("'Base'")),
+        (template(nameTemplate="x-{{.Id}}"), "taskTemplate.nameTemplate", unknown("'Id'")),
+        (template(metadata={"labels": {"a": "{{.Lable}}"}}), "taskTemplate.metadata.labels['a']", unknown("'Lable'")),
+        (
+            template(metadata={"annotations": {"a": "{{.Url}}"}}),
+            "taskTemplate.metadata.annotations['a']",
+            unknown("'Url'"),
+        ),
+        (context(url="https://x/{{.Nmber}}"), "taskTemplate.contextSources[0].http.url", unknown("'Nmber'")),
+        (context(body="{{.Context.a}}"), "taskTemplate.contextSources[0].http.body", unknown("'Context.a'")),
+        (context(headers={"X-A": "{{.Id}}"}), "taskTemplate.contextSources[0].http.headers['X-A']", unknown("'Id'")),
+        (template(promptTemplate="{{.Context.wiki}}"), "taskTemplate.promptTemplate", unknown("'Context.wiki'")),
+        (context_in("{{.Context.b}}"), "taskTemplate.promptTemplate", unknown("'Context.b'")),
         (template(upstreamRepo="https://x/a/b"), "taskTemplate.upstreamRepo", "'https://x/a/b' must be owner/repo"),
         (template(dependsOn=["ok", "No"]), "taskTemplate.dependsOn[1]", "Task 'No' is not a legal name"),
         (template(metadata={"labels": {"a b": ""}}), "taskTemplate.metadata.labels['a b']", KEY),
@@ -261,3 +284,54 @@ def test_a_zone_that_is_not_known_does_not_hide_a_wrong_schedule():
     found = check_task_spawner(parse_task_spawner({"metadata": {"name": "x"}, "spec": spec}))
 
     assert ["spec.when.cron.timeZone", "spec.when.cron.schedule"] == [sentence.split(":")[0] for sentence in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_known"),
+    [
+        ("{{.Title}} {{$.Body}} {{.Time}} {{.Schedule}}", True),
+        ("{{.Context.a}} {{range $name, $text := .Context}}{{$text}}{{end}}", True),
+        ("{{.Title.Short}}", False),
+        ("{{(.Nmber)}}", False),
+        ("{{printf `%v` .Nmber}}", False),
+        ("{{if .Body}}{{.Bdoy}}{{end}}", False),
+        ("{{with .Body}}{{.}}{{else}}{{.Bdoy}}{{end}}", False),
+        ("{{with .Context}}{{.wiki}}{{end}}", True),
+        ("{{with .Context}}{{$.Nmber}}{{end}}", False),
+        ("{{range .Context}}{{.}}{{end}}{{.Nmber}}", False),
+        ("{{define `x`}}{{.Nmber}}{{end}}{{template `x` .}}", False),
+        ("{{define `x`}}{{.Nmber}}{{end}}{{template `x` $}}", False),
+        ("{{define `x`}}{{.a}}{{end}}{{template `x` .Context}}", True),
+        ("{{define `x`}}{{.Nmber}}{{end}}never called", True),
+        ("{{block `x` .}}{{.Nmber}}{{end}}", False),
+        ("{{define `x`}}{{template `x` .}}{{end}}{{template `x` .}}", True),
+        ('{{index . "Payload"}}', True),
+        ('{{with index . "Branch"}}{{.}}{{else}}main{{end}}', True),
+        ('{{if index . "Payload"}}{{.Payload.ref}}{{end}}', True),
+        ('{{"{{"}}.Deps{{"}}"}}', True),
+    ],
+)
+def test_a_template_may_name_what_items_have_and_look_up_what_they_may_not_have(text, is_known):
+    """`index` finds nothing under a name that is not there, and so do people who share a template between sources."""
+    found = check_task_spawner(make.task_spawner(**context_in(text)))
+
+    assert is_known == (() == found)
+
+
+@pytest.mark.parametrize("when", [{"webhook": {"source": "ci", "fieldMapping": {"id": "$.id"}}}, {}])
+def test_what_somebody_sends_may_have_any_name(when):
+    """Nor is anything said of templates while nobody knows what the items are."""
+    spec = {"when": when, **template(promptTemplate="{{.Payload.ref}}")}
+    found = check_task_spawner(parse_task_spawner({"metadata": {"name": "x"}, "spec": spec}))
+
+    assert not [mistake for mistake in found if "promptTemplate" in mistake]
+
+
+def test_templates_that_call_each_other_without_end_are_looked_through():
+    """As deep as people may write them; a check that breaks would be a pass that breaks."""
+    chain = "".join(f"{{{{define `t{n}`}}}}{{{{template `t{n + 1}` .}}}}{{{{end}}}}" for n in range(600))
+    (mistake,) = check_task_spawner(
+        make.task_spawner(**template(promptTemplate=chain + "{{define `t600`}}{{.Nmber}}{{end}}{{template `t0` .}}"))
+    )
+
+    assert "names 'Nmber'" in mistake

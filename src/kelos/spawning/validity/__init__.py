@@ -11,6 +11,7 @@ from kelos.errors import UserError
 from kelos.spawning.validity.check import Check, mistakes
 from kelos.spawning.validity.sources import source_checks
 from kelos.spawning.validity.template import task_mistakes, template_checks
+from kelos.spawning.validity.variables import known_of
 
 
 def check_task_spawner(spawner: TaskSpawner) -> tuple[str, ...]:
@@ -28,7 +29,7 @@ def _mistakes(spawner: TaskSpawner) -> Iterator[str]:
         yield str(mistake)
     if spec.poll_interval:
         yield from mistakes([Check("spec.pollInterval", poll_seconds, spec.poll_interval)])
-    yield from mistakes(template_checks(spec.task_template))
+    yield from mistakes(template_checks(spec.task_template, known_of(spawner)))
     yield from mistakes(
         Check(
             f"spec.credentials[{index}].secretRef.name", lambda text: check_name(text, "Secret"), entry.secret_ref.name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from kelos.api.checks import check_name, excerpt
 from kelos.api.codec import parse_task
@@ -18,31 +19,39 @@ from kelos.spawning.making.rendering import task_spec
 from kelos.spawning.making.texts import parse_text
 from kelos.spawning.validity.check import Check
 from kelos.spawning.validity.sources import check_address, check_full_name
+from kelos.spawning.validity.variables import Known
+from kelos.templates import Template
 
 FIELD = "spec.taskTemplate"
 MOST_KEYS = 64
+
+Read = Callable[[str], Template]
 
 _KEY = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]{1,256}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
-def template_checks(template: TaskTemplate) -> Iterator[Check]:
-    """What to check of the template."""
+def template_checks(template: TaskTemplate, known: Known | None = None) -> Iterator[Check]:
+    """What to check of the template; names of variables too, where it is `known` which there are."""
+    read = known.reader(parse_text) if known else parse_text
+    without_context = replace(known, fetched=()) if known else None
     refs = (("branch", template.branch), ("baseRef", template.base_ref))
     for name, text in (("promptTemplate", template.prompt_template), *refs):
         if text:
-            yield Check(f"{FIELD}.{name}", parse_text, text)
+            yield Check(f"{FIELD}.{name}", read, text)
     if template.name_template:
-        yield Check(f"{FIELD}.nameTemplate", parse_name_template, template.name_template)
+        read_name = without_context.reader(parse_name_template) if without_context else parse_name_template
+        yield Check(f"{FIELD}.nameTemplate", read_name, template.name_template)
     if template.upstream_repo:
         yield Check(f"{FIELD}.upstreamRepo", check_full_name, template.upstream_repo)
     for index, name in enumerate(template.depends_on):
         yield Check(f"{FIELD}.dependsOn[{index}]", lambda text: check_name(text, "Task"), name)
-    yield from _metadata("labels", template.metadata.labels, RESERVED_LABELS)
-    yield from _metadata("annotations", template.metadata.annotations, RESERVED_ANNOTATIONS)
+    yield from _metadata("labels", template.metadata.labels, RESERVED_LABELS, read)
+    yield from _metadata("annotations", template.metadata.annotations, RESERVED_ANNOTATIONS, read)
+    read = without_context.reader(parse_text) if without_context else parse_text
     for index, source in enumerate(template.context_sources):
-        yield from _context(f"{FIELD}.contextSources[{index}]", source)
+        yield from _context(f"{FIELD}.contextSources[{index}]", source, read)
 
 
 def task_mistakes(spawner: TaskSpawner) -> Iterator[str]:
@@ -63,7 +72,7 @@ def task_mistakes(spawner: TaskSpawner) -> Iterator[str]:
     yield from (f"{FIELD}: {mistake}" for mistake in check_task(trial))
 
 
-def _metadata(part: str, wanted: dict[str, str], reserved: tuple[str, ...]) -> Iterator[Check]:
+def _metadata(part: str, wanted: dict[str, str], reserved: tuple[str, ...], read: Read) -> Iterator[Check]:
     def check_key(key: str) -> None:
         if key in reserved:
             raise UserError("may not be set: it is set for you")
@@ -73,12 +82,12 @@ def _metadata(part: str, wanted: dict[str, str], reserved: tuple[str, ...]) -> I
     for key, text in wanted.items():
         field = f"{FIELD}.metadata.{part}['{excerpt(key)}']"
         yield Check(field, check_key, key)
-        yield Check(field, parse_text, text)
+        yield Check(field, read, text)
 
 
-def _context(field: str, source: ContextSource) -> Iterator[Check]:
+def _context(field: str, source: ContextSource, read: Read) -> Iterator[Check]:
     def check_url(text: str) -> None:
-        parse_text(text)
+        read(text)
         scheme = _SCHEME.match(text)
         allowed = ("http", "https") if source.http.allow_insecure else ("https",)
         if scheme and scheme[1].lower() not in allowed:
@@ -90,13 +99,13 @@ def _context(field: str, source: ContextSource) -> Iterator[Check]:
     yield Check(f"{field}.http.url", check_url, http.url)
     for name, text in http.headers.items():
         yield Check(f"{field}.http.headers['{excerpt(name)}']", _check_header, name)
-        yield Check(f"{field}.http.headers['{excerpt(name)}']", parse_text, text)
+        yield Check(f"{field}.http.headers['{excerpt(name)}']", read, text)
     for index, given in enumerate(http.headers_from):
         yield Check(f"{field}.http.headersFrom[{index}].header", _check_header, given.header)
         secret = f"{field}.http.headersFrom[{index}].secretName"
         yield Check(secret, lambda text: check_name(text, "Secret"), given.secret_name)
     if http.body:
-        yield Check(f"{field}.http.body", parse_text, http.body)
+        yield Check(f"{field}.http.body", read, http.body)
     if http.response_filter is not None:
         yield Check(f"{field}.http.responseFilter.expression", parse_json_path, http.response_filter.expression)
     if http.github_app_auth is not None:
