@@ -14,7 +14,7 @@ from typing import Any
 
 import app_keys
 from fakes.github_app import GitHub
-from kelos.api.kinds import CONFIG_MAP, JOB, LEASE, POD, SECRET, TASK, Kind, Manifest
+from kelos.api.kinds import POD, SECRET, TASK, Kind, Manifest
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.clients.token_desk import TokenDesk
@@ -24,8 +24,6 @@ from kelos.controllers.task import TaskController
 from kelos.errors import Forbidden
 from kelos.install import rbac
 from kelos.install.controller import NAME
-from kelos.local.garbage.collector import run_garbage_collector
-from kelos.local.jobs.control.loop import run_job_controller
 from kelos.outputs.document import encode_document
 from kelos.settings import Settings
 from realcluster.client import UnexpectedAnswerError
@@ -163,7 +161,7 @@ class TaskCluster:
 
 @asynccontextmanager
 async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
-    """The Task controller, a node, and what a server without Job controller lacks, until the block ends.
+    """The Task controller and a node until the block ends; Job controller and garbage collector are the server's.
 
     On a real server the controller is nobody but itself: what its Role does not allow is denied.
     """
@@ -187,11 +185,7 @@ async def task_cluster(server: Server) -> AsyncIterator[TaskCluster]:
                 chance=lambda: 0.0,
             ),
         )
-        loops = [running.run_pods(), controller.run()]
-        if server.name == "local":
-            kinds = (POD, JOB, SECRET, CONFIG_MAP, LEASE)
-            loops += [run_job_controller(cluster), run_garbage_collector(cluster, kinds)]
-        tasks = [asyncio.ensure_future(loop) for loop in loops]
+        tasks = [asyncio.ensure_future(loop) for loop in (running.run_pods(), controller.run())]
         try:
             await controller.wait_synced()
             yield running
