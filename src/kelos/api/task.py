@@ -53,7 +53,31 @@ PodFailurePolicy = Annotated[
 ]
 
 
-class TaskSpec(WorkerFields):
+class RunFields(WorkerFields):
+    """When a run is given up, tried again and forgotten: said by a Task, or by what makes Tasks."""
+
+    ttl_seconds_after_finished: Int32 | None = Field(
+        default=None, ge=0, description="Delete the Task this long after its end; unset keeps it."
+    )
+    pod_failure_policy: PodFailurePolicy | None = Field(
+        default=None, description="Replaces the Job's failure policy (batch/v1 PodFailurePolicy)."
+    )
+    timeout_seconds: Int32 | None = Field(
+        default=None, ge=1, description="Limit of the agent's run in seconds, clone and waiting not included."
+    )
+    start_timeout_seconds: Int32 = Field(
+        default=600,
+        ge=1,
+        description="Limit for passing problems and the pod's start, 600 when unset. "
+        "Waiting for other Tasks, the branch or a free place does not count.",
+    )
+    retries: Int32 = Field(default=0, ge=0, le=5, description="New attempts after an agent's error, 0 when unset.")
+    strict_template: Flag = Field(
+        default=False, description="Fail when the prompt cannot be rendered, instead of sending it as it is."
+    )
+
+
+class TaskSpec(RunFields):
     """What is to be done, and by whom. It cannot change once the Task exists."""
 
     model_config = ConfigDict(json_schema_extra=SPEC_RULES)
@@ -74,25 +98,6 @@ class TaskSpec(WorkerFields):
         "the Workspace's ref when unset.",
     )
     upstream_repo: str | None = Field(default=None, description="owner/repo that pull requests go to.")
-    ttl_seconds_after_finished: Int32 | None = Field(
-        default=None, ge=0, description="Delete the Task this long after its end; unset keeps it."
-    )
-    pod_failure_policy: PodFailurePolicy | None = Field(
-        default=None, description="Replaces the Job's failure policy (batch/v1 PodFailurePolicy)."
-    )
-    timeout_seconds: Int32 | None = Field(
-        default=None, ge=1, description="Limit of the agent's run in seconds, clone and waiting not included."
-    )
-    start_timeout_seconds: Int32 = Field(
-        default=600,
-        ge=1,
-        description="Limit for passing problems and the pod's start, 600 when unset. "
-        "Waiting for other Tasks, the branch or a free place does not count.",
-    )
-    retries: Int32 = Field(default=0, ge=0, le=5, description="New attempts after an agent's error, 0 when unset.")
-    strict_template: Flag = Field(
-        default=False, description="Fail when the prompt cannot be rendered, instead of sending it as it is."
-    )
 
 
 class Task(Object):

@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 
 from kelos.api import names
 from kelos.api.context_source import ContextSource
-from kelos.api.meta import Int32, Model, rules
-from kelos.api.task import PodFailurePolicy
+from kelos.api.meta import Model, rules
+from kelos.api.task import RunFields
 from kelos.api.worker import (
     BASE_REF_IN_A_WORKSPACE,
     HAS_FLAT_TYPE,
@@ -17,7 +17,6 @@ from kelos.api.worker import (
     NO_WORKER_POOL,
     ONE_FORM_OF_AGENT_CONFIGS,
     WORKER_OR_FLAT,
-    WorkerFields,
 )
 
 DEFAULT_PROMPT = "{{.Title}}"
@@ -58,7 +57,7 @@ class TaskMetadata(Model):
     )
 
 
-class TaskTemplate(WorkerFields):
+class TaskTemplate(RunFields):
     """What a Task is made of. Templates are Go templates over the variables of the item."""
 
     model_config = ConfigDict(
@@ -100,12 +99,6 @@ class TaskTemplate(WorkerFields):
     )
     upstream_repo: str | None = Field(
         default=None, description="owner/repo that pull requests go to; the source's repo when unset."
-    )
-    ttl_seconds_after_finished: Int32 | None = Field(
-        default=None, ge=0, description="Delete a Task this long after its end; unset keeps it."
-    )
-    pod_failure_policy: PodFailurePolicy | None = Field(
-        default=None, description="Replaces the Job's failure policy (batch/v1 PodFailurePolicy)."
     )
 
     @property

@@ -8,6 +8,8 @@ import make
 from kelos.api.github_sources import CommentMode
 from kelos.api.polling import poll_seconds
 from kelos.api.spawner_status import SpawnerPhase
+from kelos.api.task import TaskSpec
+from kelos.api.task_template import TaskTemplate
 from kelos.api.when import SourceKind
 from kelos.errors import UserError
 
@@ -110,3 +112,8 @@ def test_a_status_of_the_reference_is_read_as_far_as_it_is_understood():
 
     assert (None, 7, "m") == (status.phase, status.total_tasks_created, status.message)
     assert SpawnerPhase.RUNNING == make.task_spawner(status={"phase": "Running"}).status.phase
+
+
+def test_a_template_may_say_whatever_a_task_may():
+    """Its prompt is a template, and so has another name; a deadline or a retry is the same thing for both."""
+    assert {"prompt"} == TaskSpec.model_fields.keys() - TaskTemplate.model_fields.keys()

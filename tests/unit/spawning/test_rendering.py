@@ -58,6 +58,10 @@ def test_the_template_is_copied_and_its_texts_are_rendered():
             "workspaceRef": {"name": "repo"},
             "podOverrides": {"env": [{"name": "A", "value": "{{.Title}}"}]},
         },
+        "timeoutSeconds": 1800,
+        "startTimeoutSeconds": 60,
+        "retries": 2,
+        "strictTemplate": True,
         "ttlSecondsAfterFinished": 0,
         "podFailurePolicy": {"rules": [{"action": "Ignore"}]},
     }
