@@ -26,6 +26,7 @@ from kelos.runner.preparation.complaints import complaint
 from kelos.runner.report import failed
 from kelos.settings import Settings
 from kelos.tasks.evidence.facts import read_complaint, read_job, read_pod
+from kelos.tasks.status import STOP_REQUESTED
 from kelos.tasks.view import TaskView
 
 FOLDER = Path(__file__).parent / "data" / "diagnosis"
@@ -50,13 +51,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One situation. `pod` None means that the Job has none."""
+    """One situation. `pod` None means that the Job has none; `stop` is why the controller stops it."""
 
     name: str
     task: Manifest
     pod: Manifest | None
     job_status: Manifest
     is_suspended: bool
+    stop: Manifest
     events: tuple[Manifest, ...]
     log: str
     expected: Expected = field(repr=False)
@@ -73,7 +75,10 @@ class Case:
 
     def view(self, *, retries: int = 0) -> TaskView:
         """What the planner sees once the pod's end is a few seconds old."""
-        task = make.task(retries=retries, status={"jobName": "fix-bug", "phase": "Running"}, **self.task)
+        status: Manifest = {"jobName": "fix-bug", "phase": "Running"}
+        if self.stop:
+            status["conditions"] = [{"type": STOP_REQUESTED, "status": "True", **self.stop}]
+        task = make.task(retries=retries, status=status, **self.task)
         pods = () if self.pod is None else (read_pod(self.pod),)
         ended = max((c.finished_at for pod in pods for c in pod.containers if c.finished_at), default=make.NOW)
         return make.view(
@@ -100,6 +105,7 @@ def _case(raw: Manifest) -> Case:
         pod=None,
         job_status=_job_status(job),
         is_suspended=bool(job.get("suspended")),
+        stop=job.get("stopped_for") or {},
         events=tuple(_event(event, number, on_pod=has_pod) for number, event in enumerate(raw.get("events") or ())),
         log=raw.get("log", ""),
         expected=_expected(raw["expect"]),

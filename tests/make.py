@@ -11,7 +11,8 @@ from kelos.api.kinds import AGENT_CONFIG, SECRET, TASK, TASK_SPAWNER, WORKSPACE,
 from kelos.api.task import Task
 from kelos.api.task_spawner import TaskSpawner
 from kelos.api.workspace import Workspace
-from kelos.tasks.evidence.facts import ContainerFacts, JobFacts, PodFacts
+from kelos.tasks.evidence.container import ContainerFacts
+from kelos.tasks.evidence.facts import JobFacts, PodFacts
 from kelos.tasks.view import TaskView
 
 NOW = datetime(2026, 2, 7, 9, 0, tzinfo=timezone.utc)

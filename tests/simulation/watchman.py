@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from kelos.api.conditions import moment
 from kelos.api.kinds import Manifest
 from kelos.api.names import ANNOTATION_LEASE, ANNOTATION_TOKEN_EXPIRES, FINALIZER_OUTCOME, LABEL_TASK_UID
 from kelos.local.store import Entry, Key
-from kelos.tasks.evidence.facts import moment
 from kelos.tasks.held.token import secret_name
 from make import NAMESPACE
 from simulation.desk import TOKEN_BEGINNING

@@ -14,6 +14,16 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def moment(text: object) -> datetime | None:
+    """An API timestamp as an aware datetime; None for anything else."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+
+
 def set_condition(
     status: Manifest, type: str, value: str, reason: str, message: str, *, now: datetime, generation: int
 ) -> Manifest:

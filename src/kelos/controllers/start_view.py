@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from kelos.api import names
 from kelos.api.codec import parse_task
+from kelos.api.conditions import moment
 from kelos.api.kinds import JOB, PVC, SECRET, TASK
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.lock_view import LockReader
@@ -15,7 +16,7 @@ from kelos.errors import NotFound
 from kelos.pods.claim import claim_name
 from kelos.pods.job import job_name
 from kelos.tasks.blockers import BEFORE_LOCKS, first_blocker, is_told_otherwise, needs_locks, needs_secrets
-from kelos.tasks.evidence.facts import JobFacts, controller_uid, moment, read_job
+from kelos.tasks.evidence.facts import JobFacts, controller_uid, read_job
 from kelos.tasks.held.locks import holder_of, is_ours
 from kelos.tasks.held.token import app_secret, secret_name
 from kelos.tasks.needs import needed_secrets

@@ -14,8 +14,9 @@ from diagnosis_cases import Case, cases
 from kelos.api.outcome import Outcome
 from kelos.api.reasons import Reason
 from kelos.local.jobs.control.failure_policy import Action, judge
-from kelos.tasks.evidence.attempts import attempts_over
+from kelos.tasks.evidence.attempts import attempts_over, lost_captures
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
+from kelos.tasks.evidence.end import End
 from kelos.tasks.evidence.ending import why_ended
 from kelos.tasks.evidence.facts import read_pod
 from kelos.tasks.follow import judge_end
@@ -87,9 +88,32 @@ def test_a_success_whose_outputs_were_lost_says_so():
     done = next(case for case in ENDING if case.name == "an image that prints no outcome at all")
     assert done.pod is not None
 
-    found = why_ended(read_pod(done.pod), Outcome(message="Its outputs are missing"))
+    found = why_ended(End(pod=read_pod(done.pod), outcome=Outcome(message="Its outputs are missing")))
 
     assert (None, "Its outputs are missing") == (found.reason, found.message)
+
+
+def test_an_agent_that_never_started_lost_no_outcome():
+    """The kubelet has one word for a container that vanished and for one that never was."""
+    never = next(case for case in ENDING if "calls that unknown, too" in case.name)
+    vanished = next(case for case in ENDING if "cannot find the container any more" in case.name)
+
+    assert (0, 1) == (lost_captures(never.view()), lost_captures(vanished.view()))
+
+
+UNPLACED = [case for case in STARTING if case.expected.reason is Reason.UNSCHEDULABLE and not case.events]
+
+
+@pytest.mark.parametrize("case", UNPLACED, ids=lambda case: case.name)
+def test_a_pod_without_a_node_is_told_alike_whatever_is_seen_first(case):
+    """The scheduler writes an event and the pod's condition, in no order: one state has one reason."""
+    assert case.pod is not None
+    (condition,) = case.pod["status"]["conditions"]
+    event = {"reason": "FailedScheduling", "type": "Warning", "message": condition["message"]}
+    told_by_event = replace(case, pod={**case.pod, "status": {"phase": "Pending"}}, events=(event,))
+    told_by_both = replace(case, events=(event,))
+
+    assert start_diagnosis(case.view()) == start_diagnosis(told_by_event.view()) == start_diagnosis(told_by_both.view())
 
 
 def test_every_fault_is_in_the_corpus():
@@ -123,7 +147,7 @@ OUTCOMES = st.none() | st.builds(Outcome, reason=st.none() | st.sampled_from(Rea
 @settings(max_examples=500)
 def test_nothing_is_called_the_clusters_fault_without_its_word(pod, outcome, was_stopped):
     """Whatever comes together: an agent runs twice only when Kubernetes says that it took the first one away."""
-    found = why_ended(pod, outcome, was_stopped=was_stopped)
+    found = why_ended(End(pod=pod, outcome=outcome, was_stopped=was_stopped))
 
     if found.reason is not None and found.fault is Fault.INFRASTRUCTURE:
         told_by_kubernetes = pod.is_disrupted or pod.reason in ("Evicted", "NodeLost", "Terminated", "OutOfcpu")
@@ -136,7 +160,7 @@ def test_nothing_is_called_the_clusters_fault_without_its_word(pod, outcome, was
 @given(PODS, OUTCOMES, st.booleans())
 @settings(max_examples=500)
 def test_every_end_has_a_sentence_and_no_failure_passes_for_a_success(pod, outcome, was_stopped):
-    found = why_ended(pod, outcome, was_stopped=was_stopped)
+    found = why_ended(End(pod=pod, outcome=outcome, was_stopped=was_stopped))
 
     assert found.message
     if found.reason is None:

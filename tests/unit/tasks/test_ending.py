@@ -117,6 +117,18 @@ def test_an_attempt_that_we_stopped_was_not_evicted():
     assert ["Cancelled"] == [attempt["reason"] for attempt in status_of(decided)["attempts"]]
 
 
+def test_an_attempt_that_was_not_to_be_does_not_fail_like_the_one_before():
+    """Kubernetes had made its pod already when the retries were found to be spent; its agent never started."""
+    first = {"podName": "p1", "podUID": "u1", "phase": "Failed", "reason": "AgentError", "message": "boom"}
+    asked = {"type": "StopRequested", "status": "True", "reason": "AgentError", "message": "boom"}
+    status = {**RUNNING, "attempts": [first], "conditions": [{**asked, "lastTransitionTime": "2026-02-07T08:59:00Z"}]}
+    second = make.pod(phase="Failed", is_being_deleted=True)
+
+    decided = plan(make.view(make.task(status=status), job=SUSPENDED, pods=(second,)))
+
+    assert ["AgentError", "Cancelled"] == [attempt["reason"] for attempt in status_of(decided)["attempts"]]
+
+
 def test_a_pod_that_somebody_deleted_is_a_failure_of_the_cluster():
     pod = make.ended_pod(exit_code=88, document=document(Reason.CANCELLED, "stopped"), is_being_deleted=True)
 

@@ -16,8 +16,10 @@ from kelos.outputs.document import decode_document
 from kelos.outputs.markers import read_log
 from kelos.outputs.outcome import join
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault, fault_of
+from kelos.tasks.evidence.end import End
 from kelos.tasks.evidence.ending import why_ended
 from kelos.tasks.evidence.facts import PodFacts
+from kelos.tasks.status import STOP_REQUESTED, true_condition
 from kelos.tasks.view import TaskView
 
 
@@ -61,7 +63,7 @@ def attempts_over(view: TaskView) -> tuple[Attempt, ...]:
 
 def attempts_of(pods: Iterable[PodFacts], logs: Mapping[str, str]) -> tuple[Attempt, ...]:
     """The same for pods whose Task is gone: nobody can say any more whether they were stopped."""
-    return _decisive_last(_attempt(pod, logs, was_stopped=True) for pod in pods if pod.is_over)
+    return _decisive_last(_attempt(pod, logs, was_stopped=True, stop=None) for pod in pods if pod.is_over)
 
 
 def _decisive_last(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
@@ -71,7 +73,15 @@ def _decisive_last(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
 
 def judge(view: TaskView, pod: PodFacts) -> Attempt:
     was_stopped = view.job is not None and (view.job.is_suspended or view.job.failure == "DeadlineExceeded")
-    return _attempt(pod, view.logs, was_stopped=was_stopped)
+    return _attempt(pod, view.logs, was_stopped=was_stopped, stop=_stop_in_progress(view))
+
+
+def _stop_in_progress(view: TaskView) -> Diagnosis | None:
+    """Why the controller ends the pods; an attempt that was not to be repeated is why of its own end alone."""
+    asked = true_condition(view.status, STOP_REQUESTED)
+    if asked is None or any(entry["message"] == asked["message"] for entry in recorded(view).values()):
+        return None
+    return Diagnosis(reason=Reason(asked["reason"]), message=asked["message"])
 
 
 def has_used(usage: Manifest | None) -> bool:
@@ -79,10 +89,11 @@ def has_used(usage: Manifest | None) -> bool:
     return any(field != "model" for field in usage or {})
 
 
-def _attempt(pod: PodFacts, logs: Mapping[str, str], *, was_stopped: bool) -> Attempt:
+def _attempt(pod: PodFacts, logs: Mapping[str, str], *, was_stopped: bool, stop: Diagnosis | None) -> Attempt:
     log = logs.get(pod.uid, "")
     outcome = read_outcome(pod, log)
-    return Attempt(pod=pod, outcome=outcome, diagnosis=why_ended(pod, outcome, log=log, was_stopped=was_stopped))
+    end = End(pod=pod, outcome=outcome, log=log, was_stopped=was_stopped, stop=stop)
+    return Attempt(pod=pod, outcome=outcome, diagnosis=why_ended(end))
 
 
 def lost_captures(view: TaskView) -> int:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kelos.api.outcome import Outcome
-from kelos.tasks.evidence.facts import ContainerFacts, PodFacts
+from kelos.tasks.evidence.container import ContainerFacts
+from kelos.tasks.evidence.diagnosis import Diagnosis
+from kelos.tasks.evidence.facts import PodFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """What there is to judge. `was_stopped` means that the controller or the Job's deadline ended the pod."""
+    """What there is to judge. `was_stopped` means that the controller or the Job's deadline ended the pod.
+
+    `stop` is why the controller did, where it wrote that down.
+    """
 
     pod: PodFacts
     outcome: Outcome | None
     log: str = ""
     was_stopped: bool = False
+    stop: Diagnosis | None = None
 
     @property
     def agent(self) -> ContainerFacts:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from kelos.api import names
-from kelos.api.outcome import Outcome
 from kelos.api.reasons import EXIT_CODES, Reason
 from kelos.tasks.evidence import losses
+from kelos.tasks.evidence.container import OUT_OF_MEMORY, ContainerFacts
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault, fault_of
 from kelos.tasks.evidence.end import End
-from kelos.tasks.evidence.facts import OUT_OF_MEMORY, ContainerFacts, PodFacts, one_line
+from kelos.tasks.evidence.facts import one_line
 from kelos.tasks.evidence.starting import setting_of, why_not_started
 
 CANNOT_START = ("StartError", "ContainerCannotRun")
@@ -20,9 +20,8 @@ CANNOT_START = ("StartError", "ContainerCannotRun")
 _WRONG_PROGRAM = re.compile(r"(?m)^exec (\S{1,200}): exec format error\s*\Z")
 
 
-def why_ended(pod: PodFacts, outcome: Outcome | None, *, log: str = "", was_stopped: bool = False) -> Diagnosis:
+def why_ended(end: End) -> Diagnosis:
     """What the end of this pod means, and whose fault it is."""
-    end = End(pod=pod, outcome=outcome, log=log, was_stopped=was_stopped)
     for judge in _JUDGES:
         if (found := judge(end)) is not None:
             return _with_sidecars(end, found)
@@ -101,6 +100,9 @@ def _never_started(end: End) -> Diagnosis | None:
     start = why_not_started(end.pod)
     if start.is_problem:
         return start
+    if end.was_stopped:
+        message = f"Pod '{end.pod.name}' was stopped before the agent started"
+        return end.stop or Diagnosis(reason=Reason.CANCELLED, message=message)
     return Diagnosis(
         reason=Reason.EVICTED,
         message=f"Pod '{end.pod.name}' was deleted before the agent started",

@@ -7,9 +7,10 @@ from dataclasses import replace
 from kelos.api.outcome import Outcome
 from kelos.api.reasons import Reason, exit_code_of
 from kelos.tasks.evidence.advice import EVICTION, advice
+from kelos.tasks.evidence.container import STATUS_UNKNOWN, ContainerFacts
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
 from kelos.tasks.evidence.end import End
-from kelos.tasks.evidence.facts import ContainerFacts, one_line
+from kelos.tasks.evidence.facts import one_line
 
 NODE_ENDED = ("NodeLost", "Terminated", "NodeShutdown")
 """The kubelet's words for pods that end because their node does."""
@@ -85,7 +86,7 @@ def refused_by_node(end: End) -> Diagnosis | None:
 
 
 def forgotten(end: End) -> Diagnosis | None:
-    if end.outcome is not None or not any(c.ended_because == "ContainerStatusUnknown" for c in end.pod.containers):
+    if end.outcome is not None or not any(c.ended_because == STATUS_UNKNOWN for c in end.pod.containers):
         return None
     return lost(f"The node does not know what became of the containers of pod '{end.pod.name}'")
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from kelos.api import names
 from kelos.api.reasons import Reason
 from kelos.tasks.evidence.advice import CREATING, IMAGE, PLACING, REFUSAL, advice
+from kelos.tasks.evidence.container import OUT_OF_MEMORY, ContainerFacts
 from kelos.tasks.evidence.diagnosis import Diagnosis, problem
-from kelos.tasks.evidence.facts import OUT_OF_MEMORY, Complaint, ContainerFacts, PodFacts, one_line
+from kelos.tasks.evidence.facts import Complaint, PodFacts, one_line
 
 IMAGE_PROBLEMS = (
     "ErrImagePull",
