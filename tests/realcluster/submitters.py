@@ -8,6 +8,7 @@ from typing import Any
 from kelos.action.api.kubeconfig import find_target
 
 from .control_plane import ControlPlane
+from .rights import await_rights, service_account
 
 
 def submitter(cluster: ControlPlane, namespace: str, rules: list[dict[str, Any]], folder: Path) -> str:
@@ -21,6 +22,7 @@ def submitter(cluster: ControlPlane, namespace: str, rules: list[dict[str, Any]]
         "subjects": [{"kind": "ServiceAccount", "name": "ci", "namespace": namespace}],
     }
     cluster.api.post(f"{rbac}/rolebindings", binding).expect(201)
+    await_rights(cluster.api, service_account(namespace, "ci"), namespace, rules)
     asked = cluster.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/ci/token", {"spec": {}}).expect(201)
     target = find_target(str(cluster.kubeconfig), "", {}, folder)
     trust = {"server": target.server, "certificate-authority-data": base64.b64encode(target.ca).decode()}

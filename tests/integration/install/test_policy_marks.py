@@ -15,6 +15,7 @@ from kelos.install import policy, rbac
 from kelos.spawning.hosting.rights import build_rights
 from realcluster.client import Answer, Api
 from realcluster.control_plane import ControlPlane
+from realcluster.rights import await_rights
 from realcluster.waiting import wait_for
 
 pytestmark = pytest.mark.cluster
@@ -77,9 +78,14 @@ def place(real_cluster: ControlPlane) -> Place:
     real_cluster.api.patch(f"/api/v1/namespaces/{namespace}", label).expect()
     config, _, _ = policy.build_opt_in(namespace)
     real_cluster.api.post(f"/api/v1/namespaces/{namespace}/configmaps", config).expect()
-    grant(real_cluster, namespace, SUBMITTER, rbac.rules(policy.SUBMITTER_RULES))
-    grant(real_cluster, namespace, CONTROLLER, rbac.rules())
-    grant(real_cluster, namespace, SPAWNER, build_rights(make.task_spawner("bugs"), None)[1]["rules"])
+    granted = {
+        SUBMITTER: rbac.rules(policy.SUBMITTER_RULES),
+        CONTROLLER: rbac.rules(),
+        SPAWNER: build_rights(make.task_spawner("bugs"), None)[1]["rules"],
+    }
+    for who, rules in granted.items():
+        grant(real_cluster, namespace, who, rules)
+        await_rights(real_cluster.api, who, namespace, rules)
     spawner = make.task_spawner_manifest("bugs", suspend=True)
     spawner["metadata"].pop("namespace")
     made = real_cluster.api.post(TASK_SPAWNER.path(namespace), spawner).expect()
