@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from integration.cli.test_serve import collection, free_port, start
+from integration.cli.test_serve import PATIENCE_SECONDS, asked, collection, start
 from kelos.api.kinds import (
     CONFIG_MAP,
     CRON_JOB,
@@ -29,7 +28,7 @@ from kelos.api.kinds import (
 )
 from kelos.install.controller import NAME, Installation, build_controller
 from realcluster.client import connect
-from realcluster.control_plane import ControlPlane
+from realcluster.control_plane import ControlPlane, free_ports
 from realcluster.waiting import wait_for
 
 OBJECT = "kelos-spawner-nightly"
@@ -87,18 +86,18 @@ def test_a_process_works_with_exactly_its_rights(
         template = get(cluster, CRON_JOB, namespace)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         serve, part, *flags = template["containers"][0]["args"]
         if not is_once:
-            port = free_port()
+            (port,) = free_ports(1)
             flags[flags.index("--one-shot")] = f"--health-port={port}"
         process = start(cluster, *flags, kubeconfig=identity, part=part)
         try:
             tasks = wait_for("a Task of its own", lambda: released(cluster, namespace))
             wait_for("its word", lambda: said_by_itself(cluster, namespace))
             if not is_once:
-                ready = httpx.get(f"http://127.0.0.1:{port}/readyz").status_code
-                numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+                ready = asked(port, "readyz").status_code
+                numbers = asked(port, "metrics").text
                 assert (200, True) == (ready, "kelos_spawner_tasks_created_total 1.0" in numbers)
                 process.send_signal(signal.SIGTERM)
-            _, log = process.communicate(timeout=20)
+            _, log = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
             process.kill()
 
@@ -122,7 +121,7 @@ def test_a_process_works_with_exactly_its_rights(
 def test_a_run_that_fails_says_so(real_cluster: ControlPlane, real_namespace: str) -> None:
     """Its Job counts on the exit code."""
     process = start(real_cluster, "-n", real_namespace, "--name=nobody", "--one-shot", part="spawner")
-    _, log = process.communicate(timeout=30)
+    _, log = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert 1 == process.returncode
     assert f"TaskSpawner 'nobody' does not exist in namespace '{real_namespace}'".encode() in log
@@ -157,7 +156,7 @@ def controller(cluster: ControlPlane, namespace: str, folder: Path, *, hosts_spa
     finally:
         running.send_signal(signal.SIGTERM)
         try:
-            running.communicate(timeout=20)
+            running.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             running.kill()
             running.communicate()

@@ -16,33 +16,38 @@ import pytest
 from conformance.servers import prefix
 from kelos.api.kinds import TASK, TASK_RECORD
 from kelos.api.outcome import Outcome, Usage
+from kelos.install import rbac
 from kelos.install.controller import NAME, Installation, build_controller
 from kelos.outputs.document import encode_document
 from realcluster.client import connect
-from realcluster.control_plane import ControlPlane
+from realcluster.control_plane import ControlPlane, free_ports
 from realcluster.fake_node import FakeNode
+from realcluster.rights import await_rights, service_account
 from realcluster.waiting import wait_for
+
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.mark.cluster
 def test_the_controller_serves_tasks_until_it_is_told_to_stop(real_cluster: ControlPlane, real_namespace: str) -> None:
     """A Task gets its Job, and a stop is clean."""
-    port = free_port()
+    (port,) = free_ports(1)
     elect = ["--leader-elect", "--election-namespace", real_namespace, "--health-port", str(port)]
     controller = start(real_cluster, "-n", real_namespace, *elect)
     try:
         task = create_task(real_cluster, real_namespace)
         job = wait_for("the Task's Job", lambda: real_cluster.api.get(task).expect().get("status", {}).get("jobName"))
-        ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
-        numbers = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        ready = asked(port, "readyz")
+        created = f'kelos_task_created_total{{namespace="{real_namespace}",type="demo"}} 1.0'
+        at_rest = {created, 'kelos_queue_depth{queue="task"} 0.0'}
+        wait_for("the numbers to tell of it", lambda: at_rest <= set(asked(port, "metrics").text.splitlines()))
+        numbers = asked(port, "metrics").text
     finally:
         controller.send_signal(signal.SIGTERM)
-        _, said = controller.communicate(timeout=20)
+        _, said = controller.communicate(timeout=PATIENCE_SECONDS)
 
     assert ("served", 0) == (job, controller.returncode)
     assert (200, True) == (ready.status_code, "kelos_is_leader 1.0" in numbers)
-    created = f'kelos_task_created_total{{namespace="{real_namespace}",type="demo"}} 1.0'
-    assert {created, 'kelos_queue_depth{queue="task"} 0.0'} <= set(numbers.splitlines())
     assert 'kelos_passes_total{controller="task",result="ok"}' in numbers
     lines = [json.loads(line) for line in said.splitlines()]
     moved = next(line for line in lines if line["event"] == "Task moved")
@@ -69,7 +74,7 @@ def test_another_controller_takes_over_while_a_task_runs(
         fake_node.run(pod)
         wait_for("the Task to run", lambda: phase(real_cluster, tasks) == "Running")
         leader.kill()
-        leader.communicate(timeout=20)
+        leader.communicate(timeout=PATIENCE_SECONDS)
         outcome = Outcome(usage=Usage(cost_usd="0.25"))
         fake_node.finish(pod, message=encode_document(outcome).decode())
 
@@ -77,7 +82,7 @@ def test_another_controller_takes_over_while_a_task_runs(
         records = wait_for("the record", lambda: listed(real_cluster, TASK_RECORD.path(real_namespace)))
     finally:
         follower.send_signal(signal.SIGTERM)
-        follower.communicate(timeout=20)
+        follower.communicate(timeout=PATIENCE_SECONDS)
 
     assert 1 == len(listed(real_cluster, f"/apis/batch/v1/namespaces/{real_namespace}/jobs"))
     assert ["0.25"] == [record["spec"]["usage"]["cost"] for record in records]
@@ -92,6 +97,9 @@ def test_rights_in_the_served_namespaces_are_enough(real_cluster: ControlPlane, 
     for manifest in manifests:
         path = collection(manifest, manifest["metadata"]["namespace"])
         real_cluster.api.post(path, manifest).expect()
+    for place in (first, second):
+        await_rights(real_cluster.api, service_account(home, NAME), place, rbac.rules())
+    await_rights(real_cluster.api, service_account(home, NAME), home, rbac.rules(rbac.ELECTION_RULES))
     token = real_cluster.api.post(f"/api/v1/namespaces/{home}/serviceaccounts/{NAME}/token", {"spec": {}}).expect()
     kubeconfig = json.loads(real_cluster.kubeconfig.read_text())
     kubeconfig["users"] = [{"name": "admin", "user": {"token": token["status"]["token"]}}]
@@ -105,7 +113,7 @@ def test_rights_in_the_served_namespaces_are_enough(real_cluster: ControlPlane, 
         passed_over = create_task(real_cluster, other)
     finally:
         controller.send_signal(signal.SIGTERM)
-        _, said = controller.communicate(timeout=20)
+        _, said = controller.communicate(timeout=PATIENCE_SECONDS)
 
     api = connect(file)
     secrets = [f"/api/v1/namespaces/{other}/secrets", "/api/v1/secrets", f"/api/v1/namespaces/{home}/secrets"]
@@ -121,7 +129,7 @@ def test_a_port_that_is_taken_is_named(real_cluster: ControlPlane) -> None:
     with socket.create_server(("", 0)) as taken:
         port = str(taken.getsockname()[1])
         controller = start(real_cluster, "--health-port", port)
-        _, said = controller.communicate(timeout=20)
+        _, said = controller.communicate(timeout=PATIENCE_SECONDS)
 
     assert 2 == controller.returncode
     assert f"Port {port} cannot be used for probes: Address already in use; choose another".encode() in said
@@ -185,6 +193,6 @@ def start(
     return subprocess.Popen([*command, *flags], stderr=subprocess.PIPE)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def asked(port: int, path: str) -> httpx.Response:
+    """What a kubelet or Prometheus is told."""
+    return httpx.get(f"http://127.0.0.1:{port}/{path}", timeout=PATIENCE_SECONDS)
