@@ -14,7 +14,8 @@ from typing import Any
 
 import app_keys
 from fakes.github_app import GitHub
-from kelos.api.kinds import POD, SECRET, TASK, Kind, Manifest
+from kelos.api.kinds import EVENT, POD, SECRET, TASK, Kind, Manifest
+from kelos.api.names import FINALIZER_OUTCOME
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.clients.token_desk import TokenDesk
@@ -28,6 +29,7 @@ from kelos.outputs.document import encode_document
 from kelos.settings import Settings
 from realcluster.client import UnexpectedAnswerError
 from realcluster.fake_node import FakeNode
+from realcluster.rights import await_rights, service_account
 
 from .servers import Server
 
@@ -103,6 +105,25 @@ class TaskCluster:
         """Wait until nothing that we made is left."""
         for kind in kinds:
             await self.until(f"no {kind}", lambda kind=kind: self._ours(kind), lambda found: not found)
+
+    async def told(self, *reasons: str) -> None:
+        """Wait until events have said all of this; they go out after the status."""
+
+        async def look() -> set[str]:
+            return {event["reason"] for event in (await self.cluster.list(EVENT, self.namespace)).items}
+
+        await self.until(f"events {reasons}", look, lambda found: {*reasons} <= found)
+
+    async def let_go(self) -> None:
+        """Wait until no pod is held for its outcome: that is the last of what is done about an end."""
+
+        async def look() -> list[str]:
+            pods = await self._ours(POD)
+            return [
+                pod["metadata"]["name"] for pod in pods if FINALIZER_OUTCOME in pod["metadata"].get("finalizers", ())
+            ]
+
+        await self.until("the pods to be let go", look, lambda found: not found)
 
     async def token(self, name: str = "fix-bug") -> str:
         """What the Task's own token Secret holds."""
@@ -202,10 +223,11 @@ async def _connect(document: Manifest) -> HttpCluster:
 
 def _controller_identity(server: Server, admin: Manifest) -> Manifest:
     """A kubeconfig of the controller's ServiceAccount, with the Role that is installed with it."""
-    accounts = server.path("v1", "serviceaccounts")
+    accounts, rules = server.path("v1", "serviceaccounts"), rbac.rules()
     server.api.post(accounts, {"metadata": {"name": NAME}}).expect()
-    server.api.post(server.path(rbac.API_VERSION, "roles"), rbac.role(NAME, server.namespace, rbac.rules())).expect()
+    server.api.post(server.path(rbac.API_VERSION, "roles"), rbac.role(NAME, server.namespace, rules)).expect()
     bound = rbac.binding(NAME, server.namespace, NAME, server.namespace)
     server.api.post(server.path(rbac.API_VERSION, "rolebindings"), bound).expect()
+    await_rights(server.api, service_account(server.namespace, NAME), server.namespace, rules)
     token = server.api.post(f"{accounts}/{NAME}/token", {"spec": {}}).expect()["status"]["token"]
     return {**admin, "users": [{"name": user["name"], "user": {"token": token}} for user in admin["users"]]}

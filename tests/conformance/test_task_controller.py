@@ -8,7 +8,7 @@ import pytest
 
 import app_keys
 import make
-from kelos.api.kinds import AGENT_CONFIG, EVENT, JOB, LEASE, POD, PVC, SECRET, TASK, TASK_RECORD, WORKSPACE
+from kelos.api.kinds import AGENT_CONFIG, JOB, LEASE, POD, PVC, SECRET, TASK, TASK_RECORD, WORKSPACE
 from kelos.errors import Invalid
 
 from .servers import Server
@@ -29,13 +29,13 @@ async def test_a_task_succeeds_with_its_results_and_few_writes(server: Server) -
             status["results"]["branch"],
             status["usage"]["costUSD"],
         )
+        await tasks.told("TaskCreated", "TaskSucceeded")
+        await tasks.let_go()
         await tasks.none_left(LEASE)
         writes = [write for write in tasks.counted.writes if write != "create Event"]
         # A busy machine may start pods slowly; people are then told why, which is a write for each new reason.
         slow = {write for write in writes if write.startswith("status of the same phase")}
         assert len(writes) <= 6 + len(slow), writes
-        events = {e["reason"] for e in (await tasks.cluster.list(EVENT, tasks.namespace)).items}
-        assert {"TaskCreated", "TaskSucceeded"} <= events
 
 
 async def test_a_failed_task_says_why_and_runs_once(server: Server) -> None:
@@ -94,7 +94,7 @@ async def test_a_cancelled_task_ends_its_pod_and_keeps_its_cost(server: Server) 
 async def test_a_deadline_ends_the_agent(server: Server) -> None:
     """The Job controller keeps this time, whoever else sleeps."""
     async with task_cluster(server) as tasks:
-        await tasks.create(TASK, make.task_manifest(prompt="hang", podOverrides={"activeDeadlineSeconds": 2}))
+        await tasks.create(TASK, make.task_manifest(prompt="hang", podOverrides={"activeDeadlineSeconds": 5}))
 
         status = await tasks.ended()
 
@@ -270,8 +270,9 @@ async def test_a_broken_app_is_told_and_its_secret_wakes_the_task(server: Server
         await tasks.create(SECRET, app_keys.app_secret(privateKey="broken"))
         await tasks.create(WORKSPACE, make.workspace_manifest(secretRef={"name": "app"}))
         await tasks.create(TASK, make.task_manifest(prompt="succeed", workspaceRef={"name": "repo"}))
-        status = await tasks.wait("fix-bug", lambda status: "reason" in status)
-        assert ("Waiting", "TokenUnavailable") == (status["phase"], status["reason"])
+        # A Workspace that is seen after its Task is missing until then.
+        status = await tasks.wait("fix-bug", lambda status: status.get("reason") == "TokenUnavailable")
+        assert "Waiting" == status["phase"]
 
         body = {"stringData": {"privateKey": app_keys.pem()}}
         await tasks.cluster.patch(SECRET, tasks.namespace, "app", body)
@@ -315,7 +316,7 @@ async def test_a_job_whose_pod_is_refused_says_why(server: Server) -> None:
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     server.api.post(server.path("v1", "resourcequotas"), quota).expect()
     async with task_cluster(server) as tasks:
-        await tasks.create(TASK, make.task_manifest(prompt="succeed", startTimeoutSeconds=8))
+        await tasks.create(TASK, make.task_manifest(prompt="succeed", startTimeoutSeconds=12))
 
         status = await tasks.wait("fix-bug", lambda status: "exceeded quota" in status.get("message", ""))
 
