@@ -245,8 +245,8 @@ async def test_a_cache_follows_any_number_of_writers(door: Door) -> None:
 
 
 async def test_one_of_three_candidates_leads_and_passes_it_on(door: Door) -> None:
-    """With a real Lease: its times parse, its conflicts conflict."""
-    terms = Terms(lease_seconds=4, renew_deadline_seconds=3, retry_seconds=0.3, request_seconds=2)
+    """With a real Lease: its times parse, its conflicts conflict. Nobody here waits until it has expired."""
+    terms = Terms(lease_seconds=600, renew_deadline_seconds=500, retry_seconds=0.3, request_seconds=60)
     async with entered(door) as place, AsyncExitStack() as stack:
 
         def candidate(identity: str) -> Election:
@@ -272,7 +272,7 @@ async def test_one_of_three_candidates_leads_and_passes_it_on(door: Door) -> Non
         (first,) = leaders()
         processes[first].cancel()
         await asyncio.wait({processes[first]})
-        await until(lambda: 1 == len(leaders()), seconds=3)
+        await until(lambda: 1 == len(leaders()))
 
         (second,) = leaders()
         lease = await place.cluster.get(LEASE, place.namespace, "controller")
@@ -295,7 +295,7 @@ async def test_a_cache_survives_a_crash_of_the_api_server(own_cluster: ControlPl
                 await place.cluster.delete(CONFIG_MAP, place.namespace, "removed")
             await place.write(f"added-{round_}")
         names = ["added-0", "added-1", "kept"]
-        await until(lambda: names == sorted(each["metadata"]["name"] for each in cache.list()), seconds=40)
+        await until(lambda: names == sorted(each["metadata"]["name"] for each in cache.list()), seconds=90)
 
         assert cache.freshness().watches < 30
 
@@ -305,7 +305,7 @@ async def test_a_frozen_api_server_is_given_up(own_cluster: ControlPlane) -> Non
     """It accepts connections and says nothing: requests end, and go on when it thaws."""
     access = load_access(kubeconfig=str(own_cluster.kubeconfig), environ={})
     async with await connect(access, timeout_seconds=1) as cluster:
-        await cluster.get(NAMESPACE, None, "default")
+        await patiently(lambda: cluster.get(NAMESPACE, None, "default"))
         own_cluster.pause_apiserver()
         with pytest.raises(Unavailable, match="did not answer in time"):
             await cluster.get(NAMESPACE, None, "default")
@@ -315,10 +315,10 @@ async def test_a_frozen_api_server_is_given_up(own_cluster: ControlPlane) -> Non
 
 
 async def patiently(ask: Callable[[], Awaitable[Manifest]]) -> Manifest:
-    """The answer of a server that is just coming back."""
-    for _ in range(20):
-        try:
-            return await ask()
-        except Unavailable:
-            await asyncio.sleep(0.2)
-    return await ask()
+    """The answer of a server that is just coming back, or on a machine that is too busy for a short limit."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await ask()
+            except Unavailable:
+                await asyncio.sleep(0.2)
