@@ -70,11 +70,11 @@ def test_a_refusal_says_what_to_write(pattern, sentence):
 
 def test_no_glob_takes_long():
     """Globs and paths are strangers' text."""
-    started = time.perf_counter()
+    started = time.process_time()
     glob = parse_glob("{a,b}" * 6 + "**/*a*?" * 100)
 
     assert not glob.matches("a/" * 20_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

@@ -155,11 +155,11 @@ def test_no_path_takes_long(path):
     document = {"a": 1}
     for _ in range(300):
         document = {"a": document, "b": [1] * 5}
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(UserError, match="takes more than 200000 steps on this document: make it narrower"):
         parse_json_path(path).find(document)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_found_text_is_bounded():

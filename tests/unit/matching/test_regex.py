@@ -45,10 +45,10 @@ def test_what_could_take_long_is_refused(expression, words):
 
 def test_no_text_takes_long():
     """The classic that keeps other engines busy for years."""
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert not parse_regex("^(a+)+$").is_in("a" * 100_000 + "!")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(st.text())
