@@ -131,7 +131,7 @@ async def test_the_asyncio_client_watches_while_it_writes(served: Served, namesp
     """One connection pool, both at once."""
     configuration = aio.client.Configuration()
     await aio.config.load_kube_config(str(served.kubeconfig), client_configuration=configuration)
-    async with aio.client.ApiClient(configuration) as session, asyncio.timeout(20):
+    async with aio.client.ApiClient(configuration) as session, asyncio.timeout(60):
         core = aio.client.CoreV1Api(session)
         version = (await core.list_namespaced_config_map(namespace)).metadata.resource_version
 
@@ -142,10 +142,12 @@ async def test_the_asyncio_client_watches_while_it_writes(served: Served, namesp
         writing = asyncio.create_task(write())
         names: list[str] = []
         watcher = aio.watch.Watch()
-        # To its end: TLS connections that a client breaks off outlive the loop, which warns of them.
-        options = {"resource_version": version, "timeout_seconds": 2}
-        async for event in watcher.stream(core.list_namespaced_config_map, namespace, **options):
-            names.append(event["object"].metadata.name)
+        while len(names) < 5:
+            # To its end: TLS connections that a client breaks off outlive the loop, which warns of them.
+            options = {"resource_version": version, "timeout_seconds": 2}
+            async for event in watcher.stream(core.list_namespaced_config_map, namespace, **options):
+                names.append(event["object"].metadata.name)
+                version = event["object"].metadata.resource_version
         await watcher.close()
         await writing
 
