@@ -24,7 +24,7 @@ from kelos.local.jobs.settings import JobSettings, NodeSettings, host_environmen
 from kelos.local.server.serving import open_plane
 from kelos.local.store import Store
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 SPACE = "work"
 SHELL = "shell:1"
 

@@ -91,8 +91,8 @@ async def test_a_killed_supervisor_takes_its_container_along(place: Place, tmp_p
 
 
 async def test_a_pod_past_its_own_deadline_fails(place: Place) -> None:
-    """activeDeadlineSeconds of the pod is the hard limit."""
-    await place.create(POD, pod("slow", container("exec sleep 600"), activeDeadlineSeconds=1))
+    """activeDeadlineSeconds of the pod is the hard limit; here it leaves the container time to be there before."""
+    await place.create(POD, pod("slow", container("exec sleep 600"), activeDeadlineSeconds=5))
 
     failed = await place.until(POD, "slow", phase("Failed"))
 

@@ -7,10 +7,11 @@ import pytest
 
 from kelos.api.kinds import EVENT, JOB, POD, SECRET
 
-from .conftest import SPACE, Place, alive, condition, container, job, local_place, phase, waits
+from .conftest import SPACE, Place, alive, condition, container, job, local_place, phase, until_file, waits
 
 pytestmark = pytest.mark.anyio
 
+MANY_SECONDS = 300.0
 TERMINATION = {"name": "TERMINATION", "value": "/dev/termination-log"}
 
 
@@ -78,15 +79,17 @@ async def test_the_failure_policy_ends_a_job_at_once(place: Place) -> None:
 
 async def test_a_job_past_its_deadline_kills_its_pods(place: Place, tmp_path: Path) -> None:
     """A deadline is the bound on spending: the process is gone when the Job has failed."""
-    await place.create(
-        JOB, job("slow", container(f"echo $$ > {tmp_path}/pid; exec sleep 600"), activeDeadlineSeconds=1)
-    )
+    await place.create(JOB, job("slow", container(f"echo $$ > {tmp_path}/pid; exec sleep 600")))
+    pid = await until_file(tmp_path / "pid")
+    assert alive(pid)
+
+    await place.cluster.patch(JOB, SPACE, "slow", {"spec": {"activeDeadlineSeconds": 1}})
 
     failed = await place.until(JOB, "slow", condition("Failed"))
 
     assert "DeadlineExceeded" in [each.get("reason") for each in failed["status"]["conditions"]]
     assert [] == await place.pods("slow")
-    assert not alive(int((tmp_path / "pid").read_text()))
+    assert not alive(pid)
 
 
 async def test_a_suspended_job_ends_its_pods_and_resumes_with_new_ones(place: Place, tmp_path: Path) -> None:
@@ -154,7 +157,7 @@ async def test_pods_run_in_their_turn(tmp_path: Path) -> None:
         last = await place.until_pod(names[-1], condition_is_false("PodScheduled"))
         assert "runs in its turn" in last["status"]["conditions"][0]["message"]
 
-        await asyncio.wait_for(_all_complete(place, names), 120)
+        await asyncio.wait_for(_all_complete(place, names), MANY_SECONDS)
 
         most, running = 0, 0
         for word in line.read_text().split()[::2]:
@@ -167,7 +170,7 @@ async def test_pods_run_in_their_turn(tmp_path: Path) -> None:
 
 async def _all_complete(place: Place, names: list[str]) -> None:
     for name in names:
-        await place.until(JOB, name, condition("Complete"), patience_seconds=120)
+        await place.until(JOB, name, condition("Complete"), patience_seconds=MANY_SECONDS)
 
 
 def condition_is_false(type: str):  # type: ignore[no-untyped-def]

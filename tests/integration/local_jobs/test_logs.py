@@ -12,7 +12,7 @@ from kelos.errors import Invalid
 from kelos.local.jobs.process.logs import PodLogs
 from kelos.local.jobs.process.processes import ContainerProcess, Launch
 
-from .conftest import Place, container, phase, pod
+from .conftest import PATIENCE_SECONDS, Place, container, phase, pod
 
 pytestmark = pytest.mark.anyio
 
@@ -24,18 +24,24 @@ async def test_following_shows_lines_as_they_come(place: Place, tmp_path: Path) 
     await place.until(POD, "talker", phase("Running"))
     chunks = place.cluster.logs("work", "talker", container="main", follow=True)
 
-    first = await asyncio.wait_for(anext(chunks), 10)
+    first = await asyncio.wait_for(anext(chunks), PATIENCE_SECONDS)
     (tmp_path / "go").touch()
     rest = b"".join([chunk async for chunk in chunks])
 
     assert (b"one\n", b"two\n") == (first, rest)
 
 
-async def test_both_streams_are_there_in_order_of_time(place: Place) -> None:
+async def test_both_streams_are_there_in_order_of_time(place: Place, tmp_path: Path) -> None:
     """stdout and stderr share one log, as with any container."""
-    await place.create(POD, pod("both", container("echo out; sleep 0.1; echo err >&2")))
-    await place.until(POD, "both", phase("Succeeded"))
+    script = f"echo out; while ! test -e {tmp_path}/go; do sleep 0.02; done; echo err >&2"
+    await place.create(POD, pod("both", container(script)))
+    await place.until(POD, "both", phase("Running"))
+    chunks = place.cluster.logs("work", "both", container="main", follow=True)
+    first = await asyncio.wait_for(anext(chunks), PATIENCE_SECONDS)
+    (tmp_path / "go").touch()
+    rest = b"".join([chunk async for chunk in chunks])
 
+    assert (b"out\n", b"err\n") == (first, rest)
     assert b"out\nerr\n" == await place.log("both")
 
 
