@@ -136,10 +136,8 @@ class _Watch:
 
     def await_agent(self, is_over: threading.Event) -> None:
         until = time.monotonic() + AGENT_SECONDS
-        while not agents_of(self.word) and time.monotonic() < until:
-            if is_over.wait(0.05):
-                return
-        self.has_seen_agent = True
+        while not self.has_seen_agent and time.monotonic() < until and not is_over.wait(0.05):
+            self.has_seen_agent = bool(agents_of(self.word))
 
 
 def _job(story: Story, cluster: SmallCluster, wire: UnsteadyWire, folder: Path) -> Job:
@@ -153,7 +151,7 @@ def _job(story: Story, cluster: SmallCluster, wire: UnsteadyWire, folder: Path) 
 
 def _use(story: Story, job: Job, wire: UnsteadyWire, watch: _Watch) -> Result:
     pause = Random(story.seed).uniform(0.0, 0.5)
-    cancel, is_over, has_begun = threading.Event(), threading.Event(), threading.Event()
+    cancel, time_up, is_over, has_begun = (threading.Event() for _ in range(4))
     began = time.monotonic()
 
     def begin() -> None:
@@ -175,10 +173,12 @@ def _use(story: Story, job: Job, wire: UnsteadyWire, watch: _Watch) -> Result:
             wire.turn("through")
 
     def mishap() -> None:
-        if story.mishap == "step timeout" or not wait(story.at):
+        if not wait(story.at):
             return
         if story.mishap == "cancel":
             cancel.set()
+        elif story.mishap == "step timeout":
+            time_up.set()
         elif story.mishap == "machine dies":
             job.die()
         else:
@@ -201,10 +201,8 @@ def _use(story: Story, job: Job, wire: UnsteadyWire, watch: _Watch) -> Result:
         "lease": f"{LEASE_SECONDS}s",
         "timeout": "10m",
     }
-    # The runner counts from the step's start; with `from_agent` that is some seconds more.
-    timeout = None if story.mishap != "step timeout" else story.at + (5.0 if story.from_agent else 0.0)
     try:
-        return job.use(with_=said, cancel_when=cancel, timeout_seconds=timeout)
+        return job.use(with_=said, cancel_when=cancel, time_up_when=time_up)
     finally:
         is_over.set()
         for thread in threads:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +36,10 @@ FILES = {
 
 @dataclass
 class Result:
-    """What a workflow sees of one use of the Action. `variables` are what it left for later steps of the job."""
+    """What a workflow sees of one use of the Action. `variables` are what it left for later steps of the job.
+
+    `signals` are those that the runner sent to each step.
+    """
 
     code: int
     log: str
@@ -45,6 +47,7 @@ class Result:
     summary: str
     steps: dict[str, dict[str, str]] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
+    signals: dict[str, list[int]] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
     masks: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
@@ -81,29 +84,28 @@ class Job:
         *,
         with_: Mapping[str, str],
         cancel_when: threading.Event | None = None,
-        timeout_seconds: float | None = None,
+        time_up_when: threading.Event | None = None,
     ) -> Result:
         """Run the composite's steps.
 
-        Once `cancel_when` is set, the running step is ended and only `always()` steps follow. `timeout_seconds` is the
-        step's `timeout-minutes`: it ends the running step too, and nothing at all follows, for all share one token.
+        Once `cancel_when` is set, the running step is ended and only `always()` steps follow. `time_up_when` is the end
+        of the step's `timeout-minutes`: the running step is ended, too, and nothing follows, for all share one token.
         """
         action = yaml.safe_load((ROOT / "action.yml").read_text())
         known = action["inputs"]
         assert not set(with_) - set(known), f"Unexpected inputs {set(with_) - set(known)}"
-        until = time.monotonic() + timeout_seconds if timeout_seconds is not None else float("inf")
         result = Result(code=0, log="", outputs={}, summary="")
         inputs = {
             name: str(with_[name]) if name in with_ else self._evaluate(one.get("default", ""), {}, result)
             for name, one in known.items()
         }
         for step in action["runs"]["steps"]:
-            is_cancelled = cancel_when is not None and cancel_when.is_set()
-            if self._is_dead or time.monotonic() >= until or not self._is_due(step, inputs, result, is_cancelled):
+            is_cancelled = _is_any_set(cancel_when)
+            if self._is_dead or _is_any_set(time_up_when) or not self._is_due(step, inputs, result, is_cancelled):
                 continue
             # A cancel is told once: the steps that run in spite of it have a token of their own.
             cancel = None if is_cancelled else cancel_when
-            code = self._step(step, inputs, result, partial(_is_unwanted, cancel, until))
+            code = self._step(step, inputs, result, partial(_is_any_set, cancel, time_up_when))
             result.codes[step["name"]] = code
             result.code = result.code or code
         result.outputs = {name: self._evaluate(one["value"], inputs, result) for name, one in action["outputs"].items()}
@@ -149,6 +151,7 @@ class Job:
             self._process = StepProcess(argv, env, self.folder / "workspace")
             self.running = self._process.popen
             code, log = self._process.run(is_unwanted, self.step_seconds)
+            result.signals[step["name"]] = self._process.signals
             self._collect(step, result, log, {name: path.read_bytes().decode() for name, path in paths.items()})
         return code
 
@@ -199,5 +202,5 @@ class Job:
         return known[term]
 
 
-def _is_unwanted(cancel: threading.Event | None, until: float) -> bool:
-    return (cancel is not None and cancel.is_set()) or time.monotonic() >= until
+def _is_any_set(*events: threading.Event | None) -> bool:
+    return any(event is not None and event.is_set() for event in events)

@@ -25,6 +25,7 @@ class StepProcess:
         self.popen = subprocess.Popen(
             argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
+        self.signals: list[int] = []
         self._output = bytearray()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -54,6 +55,7 @@ class StepProcess:
 
     def _end(self) -> None:
         for number, seconds in ENDING:
+            self.signals.append(number)
             self.popen.send_signal(number)
             if not self._runs_for(seconds):
                 return
