@@ -188,7 +188,7 @@ def _use(story: Story, job: Job, wire: UnsteadyWire, watch: _Watch) -> Result:
                     job.running.send_signal(number)
                 time.sleep(pause)
             if wait(story.at + 5.0):
-                cancel.set()  # nothing was there to be killed
+                cancel.set()  # nothing was there to be killed, or the reaper is at work and minds no cancel
 
     threads = [threading.Thread(target=body) for body in (begin, weather, mishap)]
     for thread in threads:

@@ -103,8 +103,8 @@ class Job:
             is_cancelled = _is_any_set(cancel_when)
             if self._is_dead or _is_any_set(time_up_when) or not self._is_due(step, inputs, result, is_cancelled):
                 continue
-            # A cancel is told once: the steps that run in spite of it have a token of their own.
-            cancel = None if is_cancelled else cancel_when
+            # At a cancel the condition is asked again: a step for `always()` goes on, also when it has begun before.
+            cancel = None if _is_always(step) else cancel_when
             code = self._step(step, inputs, result, partial(_is_any_set, cancel, time_up_when))
             result.codes[step["name"]] = code
             result.code = result.code or code
@@ -126,7 +126,7 @@ class Job:
 
     def _is_due(self, step: Mapping[str, Any], inputs: Mapping[str, str], result: Result, is_cancelled: bool) -> bool:
         condition = step.get("if", "success()")
-        if (result.code or is_cancelled) and not condition.startswith("always()"):
+        if (result.code or is_cancelled) and not _is_always(step):
             return False
         rest = re.sub(r"^(always|success)\(\)( && )?", "", condition)
         if not rest:
@@ -200,6 +200,10 @@ class Job:
         known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id, "github.token": self.token}
         assert term in known, f"The runner does not know {term}"
         return known[term]
+
+
+def _is_always(step: Mapping[str, Any]) -> bool:
+    return bool(step.get("if", "").startswith("always()"))
 
 
 def _is_any_set(*events: threading.Event | None) -> bool:
