@@ -170,7 +170,7 @@ def test_a_cancelled_workflow_ends_every_task(chained: Job, kubernetes: FakeKube
 
 
 def test_a_signal_between_two_creates_leaves_nothing_running(chained: Job, kubernetes: FakeKubernetes):
-    """The second POST is on its way, the third is never sent."""
+    """The second POST is on its way, and answered when the handler is at work; the third is never sent."""
     now, answer = threading.Event(), threading.Event()
 
     def play(task: dict) -> None:
@@ -180,7 +180,8 @@ def test_a_signal_between_two_creates_leaves_nothing_running(chained: Job, kuber
     def pull() -> None:
         kubernetes.wait_for(lambda: kubernetes.count(CREATE) == 2, "the second create is sent")
         now.set()
-        threading.Timer(0.5, answer.set).start()
+        kubernetes.wait_for(lambda: kubernetes.count("^PATCH"), "the first Task is cancelled")
+        answer.set()
 
     kubernetes.on_create = play
     threading.Thread(target=pull, daemon=True).start()
