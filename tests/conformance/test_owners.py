@@ -11,6 +11,16 @@ def release(server: Server, path: str) -> None:
     server.api.patch(path, {"metadata": {"finalizers": None}}).expect()
 
 
+def await_collector(server: Server) -> None:
+    """Wait until the collector knows the ConfigMaps that are there: it takes away a later one, whose owner never was.
+
+    It sees each kind by a watch of its own. An owner that it sees go before the child has no child.
+    """
+    ghost = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ghost", "uid": "0-0"}}
+    server.create_config_map("late", ownerReferences=owned_by(ghost))
+    server.await_gone(server.config_maps("late"))
+
+
 def test_children_follow_their_owner(server: Server) -> None:
     """Background: the owner goes at once, the collector takes what it owned."""
     owner = server.create_widget()
@@ -48,6 +58,7 @@ def test_a_foreground_deletion_waits_for_the_children(server: Server) -> None:
     owner = server.create_widget()
     references = owned_by(owner, blockOwnerDeletion=True)
     server.create_config_map("child", ownerReferences=references, finalizers=[HOLD])
+    await_collector(server)
 
     answer = server.api.delete(server.widgets("one"), {"propagationPolicy": "Foreground"})
     assert ["foregroundDeletion"] == answer.expect()["metadata"]["finalizers"]
@@ -65,6 +76,7 @@ def test_orphans_stay(server: Server) -> None:
     """They lose the reference and live on."""
     owner = server.create_widget()
     server.create_config_map("child", ownerReferences=owned_by(owner))
+    await_collector(server)
 
     server.api.delete(server.widgets("one"), {"propagationPolicy": "Orphan"}).expect()
     server.await_gone(server.widgets("one"))
