@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,9 @@ def test_a_long_task_of_a_github_app_pushes_with_a_token_of_its_last_hour(
 ) -> None:
     """The token it started with is over before it pushes again: the mounted file has another one by then."""
     assert github.github is not None
+    go_on = held_after_a_push(github)
     apply(neighbour, app_keys.app_secret(), workspace("app", github.url("acme/shop"), secretRef={"name": "app"}))
-    prompt = "write a: 1\ncommit One\npush\nsleep 13\nwrite b: 2\ncommit Two\npush"
+    prompt = "write a: 1\ncommit One\npush\nwrite b: 2\ncommit Two\npush"
     run(neighbour, "long", prompt, "app", "--branch", BRANCH)
 
     wait_for("the first push", lambda: subjects(github) == ["One"], seconds=60)
@@ -83,12 +85,34 @@ def test_a_long_task_of_a_github_app_pushes_with_a_token_of_its_last_hour(
     spent = {"kelos.dev/token-expires-at": "2026-02-07T10:00:00Z", "kelos.dev/token-minted-at": "2026-02-07T09:00:00Z"}
     patch(api, SECRET, "long-github-token", **spent)
     patch(api, TASK, "long", look="again")
+    wait_for("another token", lambda: len(github.github.minted) == 2, seconds=60)
+    wait_for("it to be mounted", lambda: github.github.minted[-1].text in mounted(neighbour), seconds=60)
+    go_on.touch()
 
     neighbour.run("logs", "long", "-f")
     status = neighbour.get("task", "long")["status"]
     assert ("Succeeded", "true") == (status["phase"], status["results"]["pushed"]), status
     assert ["Two", "One"] == subjects(github)
     assert 2 == len(github.github.minted)
+
+
+def held_after_a_push(host: GitServer) -> Path:
+    """What was pushed is there, and the push does not return before this file is."""
+    go_on = host.root / "go-on"
+    hook = host.bare("acme/shop") / "hooks/post-receive"
+    hook.write_text(f"#!/bin/sh\nwhile ! test -e {go_on}; do sleep 0.05; done\n")
+    hook.chmod(0o755)
+    return go_on
+
+
+def mounted(neighbour: Person) -> list[str]:
+    """The tokens in the files of all pods, which are exchanged while we look."""
+    found = []
+    with suppress(OSError):
+        for path in neighbour.folder.rglob("GITHUB_TOKEN"):
+            with suppress(OSError):
+                found.append(path.read_text().strip())
+    return found
 
 
 def subjects(host: GitServer) -> list[str]:
@@ -153,12 +177,13 @@ def test_the_next_task_continues_in_a_persistent_workspace(neighbour: Person, ap
 
 def test_a_persistent_workspace_serves_one_task_at_a_time(neighbour: Person, open_host: GitServer) -> None:
     apply(neighbour, workspace("one-by-one", open_host.url("acme/shop"), persistent=True))
-    run(neighbour, "first", "sleep 3\nsay done", "one-by-one")
+    run(neighbour, "first", "sleep 600", "one-by-one")
     wait_for("it to run", lambda: _phase(neighbour, "first") == "Running", seconds=60)
 
     run(neighbour, "second", "say done", "one-by-one")
 
-    wait_for("it to wait", lambda: _reason(neighbour, "second") == "ConcurrencyLimit", seconds=10)
+    wait_for("it to wait", lambda: _reason(neighbour, "second") == "ConcurrencyLimit", seconds=60)
+    neighbour.run("cancel", "first")
     neighbour.run("logs", "second", "-f")
     assert "Succeeded" == _phase(neighbour, "second")
 
@@ -171,4 +196,4 @@ def test_the_claim_goes_with_its_workspace(neighbour: Person, api: Api, open_hos
 
     api.delete(WORKSPACE.path(NAMESPACE, "brief")).expect()
 
-    wait_for("the claim to go", lambda: api.get(PVC.path(NAMESPACE, "brief")).status == 404, seconds=30)
+    wait_for("the claim to go", lambda: api.get(PVC.path(NAMESPACE, "brief")).status == 404, seconds=60)
