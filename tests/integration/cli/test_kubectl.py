@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from realcluster.waiting import wait_for
+
 from .person import Person
 
 
@@ -21,7 +23,7 @@ def ctl(neighbour: Person, kubectl: Path):
             input=None if stdin is None else json.dumps(stdin),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             env=neighbour.env,
         )
@@ -40,7 +42,9 @@ def test_a_task_from_apply_to_delete(ctl, neighbour: Person) -> None:
     """Apply, wait, look, read results, events, log, delete: with kubectl alone."""
     prompt = "say hello\nusage input=7 output=1 cost=0.25"
     assert "task.kelos.dev/k created\n" == ctl("apply", "-f", "-", stdin=task("k", prompt))
-    assert "condition met" in ctl("wait", "--for=jsonpath={.status.phase}=Succeeded", "task/k", "--timeout=30s")
+    assert "condition met" in ctl("wait", "--for=jsonpath={.status.phase}=Succeeded", "task/k", "--timeout=100s")
+    # Events go out after the status, and what a Task owns goes after it.
+    wait_for("the last event", lambda: "TaskSucceeded" in ctl("describe", "task", "k"))
     header, row = ctl("get", "task", "k").splitlines()
     described = ctl("describe", "task", "k")
 
@@ -48,13 +52,12 @@ def test_a_task_from_apply_to_delete(ctl, neighbour: Person) -> None:
     assert ["k", "demo", "Succeeded"] == row.split()[:3]
     assert "0.25" == ctl("get", "task", "k", "-o", "jsonpath={.status.results.cost-usd}")
     assert "Phase:" in described
-    assert "TaskSucceeded" in described
     assert "TaskCreated" in ctl("get", "events", "--field-selector=involvedObject.kind=Task,involvedObject.name=k")
     pod = ctl("get", "task", "k", "-o", "jsonpath={.status.podName}")
     assert "hello" in ctl("logs", "-f", pod)
     assert "unchanged" in ctl("apply", "-f", "-", stdin=task("k", prompt))
-    assert 'task.kelos.dev "k" deleted' in ctl("delete", "task", "k", "--timeout=30s")
-    assert "" == ctl("get", "pods,jobs", "-l", "kelos.dev/task=k", "-o", "name")
+    assert 'task.kelos.dev "k" deleted' in ctl("delete", "task", "k", "--timeout=100s")
+    wait_for("all of it to go", lambda: "" == ctl("get", "pods,jobs", "-l", "kelos.dev/task=k", "-o", "name"))
 
 
 def test_server_side_apply_and_explain(ctl) -> None:
