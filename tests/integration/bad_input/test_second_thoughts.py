@@ -145,7 +145,7 @@ def test_a_step_that_waits_too_long_says_for_what(plane: Plane, policy: str, pha
     """The limit is the step's, so the Task is cancelled or left, as it was told to."""
     step = plane.doors.action(
         name=f"impatient-{policy}", type="demo", prompt="say x", workspace="never-made",
-        wait_timeout="2s", on_timeout=policy,
+        wait_timeout="8s", on_timeout=policy,
     )  # fmt: skip
 
     assert (1, "timed-out", "wait-timeout") == (step.code, step.outputs["conclusion"], step.outputs["failure-reason"])

@@ -129,6 +129,6 @@ def test_command_lines_are_looked_at():
     """The watch over them, which runs as long as the plane, finds a value that is in one."""
     command = ["sh", "-c", "read x", "a-value-in-the-open"]
     with CommandLines(["a-value-in-the-open"]) as lines, Popen(command, stdin=PIPE) as process:
-        wait_for("the command line to be seen", lambda: lines.found, seconds=10)
+        wait_for("the command line to be seen", lambda: lines.found)
         assert process.stdin is not None
         process.stdin.close()
