@@ -72,7 +72,7 @@ def test_a_sidecar_that_never_ends_keeps_no_task_alive(installation: Installatio
     serve = "cd /tmp && echo from the sidecar > page && exec python3 -m http.server 8099"
     script = """
 import time, urllib.request
-for _ in range(100):
+for _ in range(1200):
     try:
         end(urllib.request.urlopen("http://127.0.0.1:8099/page").read().decode())
         break
