@@ -29,7 +29,7 @@ from kelos.local.store import Store
 from kelos.processes.controller import run_controller
 from kelos.settings import Settings
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 REPOSITORY = "your-org/your-repo"
 KINDS = {"Workspace": WORKSPACE, "TaskSpawner": TASK_SPAWNER, "Task": TASK, "Secret": SECRET}
 CANCELLED = {"metadata": {"annotations": {"kelos.dev/cancel-requested": '{"by":"test","at":"","why":"room"}'}}}

@@ -11,7 +11,7 @@ import selectors
 from typing import Any
 
 GRACE_SECONDS = 0.003
-HANG_SECONDS = 10.0
+HANG_SECONDS = 60.0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from fakes.loopback import on_loopback
 
 Manifest = dict[str, Any]
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 @dataclass

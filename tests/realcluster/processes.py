@@ -45,7 +45,7 @@ class Program:
     def kill(self) -> None:
         """End it at once and wait until it is gone; what it held is throw-away."""
         self.send(signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
 
 class Workshop:

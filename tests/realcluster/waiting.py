@@ -9,7 +9,7 @@ Found = TypeVar("Found")
 POLL_SECONDS = 0.05
 
 
-def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 30) -> Found:
+def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 60) -> Found:
     """What `look` returns once it is neither None nor false; a started program has no other way to tell."""
     deadline = time.monotonic() + seconds
     while True:

@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)  # nothing is removed here: the end comes without a word
     binaries, packages = require_binaries(print), require_packages(print)
     programs = require_folder(NODE_PROGRAMS, print)
-    wait_for("the slot", (folder / SLOT).exists, 10)
+    wait_for("the slot", (folder / SLOT).exists)
     cable = Cable(slot=int((folder / SLOT).read_text()))
     hide_machine(folder)
     connect_network(cable.address, cable.gateway, packages.nft, packages.environment)

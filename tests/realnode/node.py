@@ -24,7 +24,7 @@ from .private import UNSHARE, NodeSetupError
 from .settings import containerd_socket
 
 TESTS = Path(__file__).parents[1]
-READY_SECONDS = 120
+READY_SECONDS = 240
 SOCKET_LENGTH = 96  # containerd adds a suffix, and the kernel allows 108
 
 
@@ -103,7 +103,7 @@ class Node:
         command: list[str | Path] = [*UNSHARE, sys.executable, "-m", "realnode.inside", self.folder]
         paths = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
         program = self._workshop.start("node", command, {**os.environ, "PYTHONPATH": paths})
-        wait_for("the private network", lambda: _has_own_network(program.pid), 10)
+        wait_for("the private network", lambda: _has_own_network(program.pid))
         self._cable = plug(program.pid)
         part = self.folder / f".{SLOT}"
         part.write_text(str(self._cable.slot))

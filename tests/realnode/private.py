@@ -62,7 +62,7 @@ def hide_machine(folder: Path) -> None:
 
 def connect_network(address: str, gateway: str, nft: Path, environment: Mapping[str, str]) -> None:
     """Wait for the cable to be plugged in from outside, then make the node a router for its pods."""
-    wait_for("the link to the machine", lambda: UPLINK in Path("/proc/net/dev").read_text(), 10)
+    wait_for("the link to the machine", lambda: UPLINK in Path("/proc/net/dev").read_text())
     run(["ip", "link", "set", "lo", "up"])
     run(["ip", "address", "add", f"{address}/30", "dev", UPLINK])
     run(["ip", "link", "set", UPLINK, "up"])

@@ -16,7 +16,7 @@ from fakes.git_server import git
 CHECKOUT = Path(__file__).parents[2]
 ACTION = "kelos-dev/kelos-action@v1"
 SHIPPED = ("action.yml", "src", "requirements")
-RUN_SECONDS = 120
+RUN_SECONDS = 300
 RUN_IDS = count(1)
 """act itself calls every run the first."""
 

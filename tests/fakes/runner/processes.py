@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-STEP_SECONDS = 60.0
+STEP_SECONDS = 180.0
 LOOK_SECONDS = 0.05
 DRAIN_SECONDS = 10.0
 ENDING = ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5))

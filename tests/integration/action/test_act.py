@@ -117,7 +117,7 @@ def test_a_cancelled_workflow_leaves_no_agent(act: Act, cluster: SmallCluster, a
     runs = threading.Event()
 
     def wait() -> None:
-        wait_for("the agent to run", agent.with_suffix(".prompt").exists, seconds=60)
+        wait_for("the agent to run", agent.with_suffix(".prompt").exists, seconds=180)
         runs.set()
 
     threading.Thread(target=wait).start()

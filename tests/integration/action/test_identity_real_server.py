@@ -127,7 +127,7 @@ def test_a_wait_outlives_many_tokens(site: Site, namespace: str, tmp_path: Path)
 
     result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s"})
 
-    thread.join(20)
+    thread.join(60)
     assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log
     assert site.github.minted - before >= 3
     assert "warning" not in result.log
@@ -146,7 +146,7 @@ def test_a_token_that_ends_before_its_time_is_replaced(site: Site, namespace: st
 
     result = site.job(tmp_path).use(with_={**site.inputs(namespace), "lease": "30s"})
 
-    thread.join(20)
+    thread.join(60)
     assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log
     assert 2 == site.github.minted - before
 
@@ -205,7 +205,7 @@ def test_the_reaper_signs_in_by_itself(site: Site, namespace: str, tmp_path: Pat
 
     result = job.use(with_=site.inputs(namespace))
 
-    thread.join(20)
+    thread.join(60)
     assert killed.is_set(), result.log
     (task,) = site.cluster.api.get(path).expect(200)["items"]
     assert "kelos.dev/cancel-requested" in task["metadata"]["annotations"], result.log

@@ -67,7 +67,7 @@ def test_the_smallest_role_is_enough(job: Job, real_cluster: ControlPlane, real_
 
     result = job.use(with_={**BASIC, "kubeconfig": kubeconfig})
 
-    thread.join(20)
+    thread.join(60)
     assert (0, "success", "b") == (result.code, result.outputs["conclusion"], result.outputs["branch"]), result.log
     assert "warning" not in result.log
 
@@ -157,7 +157,7 @@ def test_a_chain_needs_no_wider_role(job: Job, real_cluster: ControlPlane, real_
 
     result = job.use(with_={**CHAIN, "kubeconfig": kubeconfig})
 
-    thread.join(20)
+    thread.join(60)
     assert (0, "All 2 Tasks succeeded") == (result.code, result.outputs["message"]), result.log
     assert "warning" not in result.log
     told = json.loads(result.outputs["tasks"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 KELOS = (sys.executable, "-m", "kelos")
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 class Person:
@@ -71,7 +71,7 @@ class Person:
             return ""
 
 
-def has_ended(pid: int, *, seconds: float = 15) -> bool:
+def has_ended(pid: int, *, seconds: float = 30) -> bool:
     """Whether a process is gone or goes within that time."""
     try:
         watched = os.pidfd_open(pid)

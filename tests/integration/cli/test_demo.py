@@ -19,7 +19,7 @@ def test_the_demo_works_twice_and_leaves_files_as_on_a_runner(person: Person, tm
     person.env |= {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
     for _ in range(2):
         done = subprocess.run(
-            [sys.executable, str(DEMO), str(folder)], env=person.env, capture_output=True, text=True, timeout=60
+            [sys.executable, str(DEMO), str(folder)], env=person.env, capture_output=True, text=True, timeout=120
         )
         assert (0, "") == (done.returncode, done.stderr)
 

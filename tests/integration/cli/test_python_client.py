@@ -70,7 +70,7 @@ READ = """
 from kubernetes import watch
 
 where = ("kelos.dev", "v1alpha1", "default", "tasks")
-for event in watch.Watch().stream(api.list_namespaced_custom_object, *where, timeout_seconds=30):
+for event in watch.Watch().stream(api.list_namespaced_custom_object, *where, timeout_seconds=100):
     found = event["object"]
     status = found.get("status", {})
     if found["metadata"]["name"] == "read-results" and status.get("phase") in ("Succeeded", "Failed"):
@@ -82,4 +82,4 @@ for event in watch.Watch().stream(api.list_namespaced_custom_object, *where, tim
 
 def program(person: Person, source: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", source]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=person.env)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=person.env)

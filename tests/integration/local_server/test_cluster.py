@@ -29,7 +29,7 @@ def pod(name: str = "p", *, node: str = "here", **metadata: Any) -> dict[str, An
 async def changes(cluster: LocalCluster, kind: Kind, version: str, count: int, **options: Any) -> list[tuple[str, str]]:
     """The next changes, bookmarks aside, as (type, name)."""
     found: list[tuple[str, str]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for change in cluster.watch(kind, None, resource_version=version, **options):
             if change.type is not ChangeType.BOOKMARK:
                 found.append((change.type.value, change.object["metadata"]["name"]))

@@ -68,7 +68,7 @@ def test_it_listens_on_loopback_only(served: Served) -> None:
 def test_plain_http_gets_nothing(served: Served) -> None:
     """kubectl sends no token without TLS, and nobody else should."""
     url = urlsplit(served.url)
-    with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
+    with socket.create_connection((url.hostname, url.port), timeout=60) as connection:
         connection.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
 
         assert not connection.recv(4096).startswith(b"HTTP/1.1 200")

@@ -25,7 +25,7 @@ from world import SilentLog
 
 pytestmark = pytest.mark.anyio
 
-SECONDS = 30.0
+SECONDS = 90.0
 
 
 @asynccontextmanager

@@ -219,7 +219,7 @@ def test_the_lease_is_renewed_with_a_rising_count_until_the_end():
         thread.start()
         kubernetes.wait_for(lambda: len(kubernetes.requests) >= 4, "four renewals, the first of them lost")
         stop.set()
-        thread.join(20)
+        thread.join(60)
 
     assert not thread.is_alive()
     assert [f'"count": {n},' in value for n, value in enumerate(counts, start=2)] == [True] * len(counts)
