@@ -26,7 +26,7 @@ from kelos.tasks.evidence.attempts import recorded
 from kelos.tasks.evidence.facts import Complaint, JobFacts, PodFacts, read_job
 from kelos.tasks.finish import needs_all_pods
 from kelos.tasks.follow import needs_fresh_pods
-from kelos.tasks.stop import lapsed_lease, needs_complaints, newest
+from kelos.tasks.stop import lapsed_lease, needs_complaints, pod_at_work
 from kelos.tasks.view import Dependency, TaskView
 
 Parsed = TypeVar("Parsed")
@@ -90,8 +90,8 @@ class Observer:
         return replace(view, task=task, status=fresh.get("status") or {}, client_silence_seconds=silence)
 
     async def _complaints(self, view: TaskView) -> tuple[Complaint, ...]:
-        """Warnings about the pod that does not start, or the Job that has none."""
-        pod = newest(view.pods)
+        """Warnings about the pod that does not start, or the Job that has none, or no next one."""
+        pod = pod_at_work(view)
         uid = pod.uid if pod is not None else view.job.uid if view.job is not None else ""
         return await self.warnings.about(view.task.meta.namespace, uid)
 

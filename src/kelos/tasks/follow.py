@@ -20,6 +20,7 @@ from kelos.tasks.stop import (
     QUIET_START_SECONDS,
     TOLD_START_SECONDS,
     Stop,
+    late_start,
     newest,
     start_diagnosis,
     stop_request,
@@ -77,10 +78,13 @@ def judge_end(view: TaskView, over: tuple[Attempt, ...], stop: Stop | None) -> V
 
 
 def needs_fresh_pods(view: TaskView) -> bool:
-    """Whether the end must not be judged by a cache of pods: it may be behind, and the end and its bill are final."""
+    """Whether the end must not be judged by a cache of pods: it may be behind, and the end and its bill are final.
+
+    Nor may a Task be given up for a pod that no watch told of.
+    """
     job = view.job if view.owns_job else None
     is_at_its_end = job is None or job.is_being_deleted or job.has_failed or job.has_succeeded or job.is_suspended
-    return is_at_its_end or any(attempt.has_succeeded for attempt in attempts_over(view))
+    return is_at_its_end or late_start(view) is not None or any(a.has_succeeded for a in attempts_over(view))
 
 
 def _job_failed(view: TaskView, job: JobFacts, over: tuple[Attempt, ...]) -> Verdict:
@@ -141,15 +145,16 @@ def _progress(view: TaskView, over: tuple[Attempt, ...]) -> Plan:
 
 def _phase(view: TaskView, pod: PodFacts | None) -> Manifest:
     job_name = view.job.name if view.job is not None else view.status.get("jobName", "")
-    if _lacks_newest(view, pod):
+    waited = waiting_since_start(view)
+    awaits_next = waited is not None and pod is not None and pod.is_over
+    if not awaits_next and _lacks_newest(view, pod):
         return dict(view.status)
-    if pod is not None and pod.agent.has_started:
+    if not awaits_next and pod is not None and pod.agent.has_started:
         since = view.status.get("startTime") or timestamp(pod.agent.started_at or view.now)
         message = f"The agent runs in pod '{pod.name}'"
         return in_phase(view, Phase.RUNNING, None, message, startTime=since, jobName=job_name, podName=pod.name)
-    if _is_behind(view, pod):
+    if not awaits_next and _is_behind(view, pod):
         return dict(view.status)
-    waited = waiting_since_start(view)
     is_quiet = waited is None or waited.total_seconds() < TOLD_START_SECONDS
     why = start_diagnosis(view)
     is_held = pod is not None and bool(pod.gate)
@@ -190,7 +195,8 @@ def _look_again(view: TaskView) -> float | None:
         # Kubernetes repeats after ten seconds at the soonest: an end whose Job says nothing must be seen by then.
         if any(pod.is_over for pod in view.pods):
             return JOB_VERDICT_SECONDS
-        return RETRIES_LOOK_SECONDS if view.task.spec.retries else None
+        is_between_pods = not view.pods and bool(view.status.get("attempts"))
+        return RETRIES_LOOK_SECONDS if view.task.spec.retries or is_between_pods else None
     seconds = waited.total_seconds()
     for mark in (QUIET_START_SECONDS, TOLD_START_SECONDS):
         if seconds < mark:

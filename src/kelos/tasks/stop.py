@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kelos.api import names
 from kelos.api.kinds import Manifest
@@ -13,7 +13,7 @@ from kelos.api.reasons import Reason
 from kelos.pods.policy import is_final, is_reserved
 from kelos.tasks.evidence.attempts import attempts_over, faults, record
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
-from kelos.tasks.evidence.facts import Complaint, PodFacts
+from kelos.tasks.evidence.facts import Complaint, PodFacts, moment
 from kelos.tasks.evidence.starting import why_no_pod, why_not_started
 from kelos.tasks.status import DEPENDENCIES_FOUND, INPUTS_READY, STOP_REQUESTED, condition_since, true_condition
 from kelos.tasks.view import TaskView
@@ -35,6 +35,8 @@ TOLD_START_SECONDS = 15.0
 """And, unless they are a problem, only written when they last longer than this: most starts are over by then."""
 JOB_VERDICT_SECONDS = 3.0
 """A Job that gives up says so within this time after its pod; its next pod comes after ten seconds."""
+FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 10.0, 600.0
+"""How long Kubernetes waits before it repeats a pod; with each failure twice as long."""
 
 
 def stop_in_progress(view: TaskView) -> Stop | None:
@@ -122,17 +124,41 @@ def stop_before_job(view: TaskView) -> Stop | None:
 
 
 def waiting_since_start(view: TaskView) -> timedelta | None:
-    """How long the newest pod has been about to start its agent; None when nothing is about to start.
+    """How long the newest pod, or the next one, has been about to start its agent; None when nothing is about to start.
 
-    Time in a queue does not count: the clock starts when the pod has a node.
+    Time in a queue does not count: the clock starts when the pod has a node. Nor does a back-off.
     """
-    pod = newest(view.pods)
+    pod = pod_at_work(view)
     if pod is not None:
-        is_starting = not pod.is_over and not pod.agent.has_started and not pod.gate
+        is_starting = not pod.agent.has_started and not pod.gate
         return view.now - (pod.scheduled_at or pod.created_at) if is_starting else None
-    if view.job is None or view.job.is_suspended or view.status.get("attempts"):
+    if view.job is None or view.job.is_suspended:
         return None
-    return view.now - view.job.created_at
+    since = view.job.created_at if not view.pods and not view.status.get("attempts") else _next_is_due(view)
+    return view.now - since if since is not None and since <= view.now else None
+
+
+def pod_at_work(view: TaskView) -> PodFacts | None:
+    """The newest pod unless it is over."""
+    pod = newest(view.pods)
+    return None if pod is None or pod.is_over else pod
+
+
+def _next_is_due(view: TaskView) -> datetime | None:
+    """When Kubernetes should have made the next pod; None when it makes none, or nobody knows when the last one ended.
+
+    A status that names a pod which is not here knows more than this view.
+    """
+    entries = record(view, attempts_over(view))
+    name = view.status.get("podName")
+    is_behind = bool(name) and all(entry["podName"] != name for entry in entries)
+    if view.job is None or is_behind or (view.pods and not _will_be_repeated(view)):
+        return None
+    if any("startTime" in entry and "completionTime" not in entry for entry in entries):
+        return None
+    ends = [end for entry in entries if (end := moment(entry.get("completionTime"))) is not None]
+    seconds = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** max(0, len(entries) - 1))
+    return max(ends, default=view.job.created_at) + timedelta(seconds=seconds)
 
 
 def start_diagnosis(view: TaskView) -> Diagnosis:
@@ -150,11 +176,12 @@ def needs_complaints(view: TaskView) -> bool:
 
 
 def _start_diagnosis(view: TaskView, complaints: tuple[Complaint, ...]) -> Diagnosis:
-    pod = newest(view.pods)
+    pod = pod_at_work(view)
     if pod is not None:
         return why_not_started(pod, complaints)
     name = view.job.name if view.job is not None else view.status.get("jobName", "")
-    return why_no_pod(name, view.task.meta.namespace, complaints)
+    had_pods = bool(view.pods or view.status.get("attempts"))
+    return why_no_pod(name, view.task.meta.namespace, complaints, had_pods=had_pods)
 
 
 def _will_be_repeated(view: TaskView) -> bool:

@@ -9,11 +9,13 @@ import pytest
 
 import make
 from kelos.api import names
+from kelos.api.conditions import timestamp
 from kelos.api.kinds import JOB, TASK
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs.document import encode_document
 from kelos.plan import Delete, DropFinalizer, Patch, Plan, SetStatus
+from kelos.tasks.evidence.facts import Complaint
 from kelos.tasks.follow import needs_fresh_pods
 from kelos.tasks.plan import plan
 from planning import kinds_of, status_of
@@ -374,6 +376,56 @@ class TestStart:
         decided = self.stuck(2)
 
         assert [] == kinds_of(decided)
+
+
+QUOTA = Complaint(reason="FailedCreate", message='Error creating: pods "x" is forbidden: exceeded quota: q')
+
+
+class TestNextStart:
+    """A pod that Kubernetes does not repeat says why, and not for ever; its back-off is no part of the time."""
+
+    def between_pods(self, ended_ago: float, *, is_there: bool, **facts: Any) -> Plan:
+        ended_at = make.NOW - timedelta(seconds=ended_ago)
+        agent = make.container(has_started=True, started_at=ended_at, finished_at=ended_at, exit_code=1)
+        lost = make.pod(age=ended_ago, phase="Failed", agent=agent)
+        status = {**RUNNING, "podName": lost.name, "message": f"The agent runs in pod '{lost.name}'"}
+        pods = (lost,) if is_there else ()
+        if not is_there:
+            end = {"podName": lost.name, "podUID": lost.uid, "reason": "Evicted", "message": "drained"}
+            status["attempts"] = [{**end, "phase": "Failed", "completionTime": timestamp(ended_at)}]
+        task = make.task(status=status, retries=1)
+        return plan(make.view(task, job=make.job(age=9000), pods=pods, **facts))
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["failed", "drained"])
+    def test_it_is_told(self, is_there):
+        """Nobody is told that an agent runs whose pod is over."""
+        status = status_of(self.between_pods(120, is_there=is_there, complaints=(QUOTA,)))
+
+        assert ("PodPending", True) == (status["reason"], "exceeded quota" in status["message"])
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["failed", "drained"])
+    def test_it_ends_the_task_after_the_start_timeout(self, is_there):
+        decided = self.between_pods(611, is_there=is_there)
+
+        assert "Patch" in kinds_of(decided)
+        assert ("StartTimeout", True) == (status_of(decided)["reason"], "no next pod" in status_of(decided)["message"])
+
+    @pytest.mark.parametrize("is_there", [True, False], ids=["failed", "drained"])
+    def test_a_back_off_does_not_count(self, is_there):
+        decided = self.between_pods(609, is_there=is_there)
+
+        assert "Patch" not in kinds_of(decided)
+        assert decided.again_in_seconds is not None
+
+    def test_a_view_without_the_pod_at_work_gives_nobody_up(self):
+        """The status knows of one that this view does not show."""
+        gone = {"podName": "p1", "podUID": "u1", "phase": "Failed", "reason": "Evicted", "message": "drained"}
+        told = {**RUNNING, "podName": "p2", "attempts": [{**gone, "completionTime": "2026-02-07T08:00:00Z"}]}
+
+        assert [] == kinds_of(plan(make.view(make.task(status=told), job=make.job(age=9000))))
+
+    def test_nobody_is_given_up_by_a_cache_of_pods(self):
+        assert needs_fresh_pods(make.view(make.task(status=PENDING), job=make.job(age=601)))
 
 
 class TestAfterTheEnd:

@@ -47,12 +47,14 @@ _SUMMARY = "nable to attach or mount volumes"
 """The kubelet's second sentence about a volume: it says that one is missing, and not why."""
 
 
-def why_no_pod(job_name: str, namespace: str, complaints: Sequence[Complaint] = ()) -> Diagnosis:
-    """Why a Job has no pod; the newest complaint comes first."""
+def why_no_pod(
+    job_name: str, namespace: str, complaints: Sequence[Complaint] = (), *, had_pods: bool = False
+) -> Diagnosis:
+    """Why a Job has no pod, or no further one; the newest complaint comes first."""
     if not complaints:
         return Diagnosis(
             reason=Reason.POD_PENDING,
-            message=f"Job '{job_name}' has no pod yet",
+            message=f"Job '{job_name}' has no {'next ' if had_pods else ''}pod yet",
             advice=f"If that lasts, look at its events: kubectl describe job {job_name} -n {namespace}",
         )
     said = complaints[0].message.removeprefix("Error creating: ")
