@@ -46,10 +46,13 @@ class Pki:
     service_accounts: Pair
 
 
-def create_pki(folder: Path, now: datetime, address: str = SERVER_ADDRESSES[0]) -> Pki:
-    """Write a fresh authority and everything it signs into `folder`; servers are believed at `address` too."""
+def create_pki(folder: Path, now: datetime, address: str = SERVER_ADDRESSES[0], *, is_strict: bool = True) -> Pki:
+    """Write a fresh authority and everything it signs into `folder`; servers are believed at `address` too.
+
+    An authority that is not strict says nothing of its usage, as those of many clusters.
+    """
     folder.mkdir(mode=0o700)
-    authority = _Authority(folder, now, [*SERVER_ADDRESSES, address])
+    authority = _Authority(folder, now, [*SERVER_ADDRESSES, address], is_strict=is_strict)
     return Pki(
         authority=authority.pair,
         server=authority.issue("kube-apiserver", server=True),
@@ -65,22 +68,27 @@ def create_pki(folder: Path, now: datetime, address: str = SERVER_ADDRESSES[0]) 
 
 
 class _Authority:
-    def __init__(self, folder: Path, now: datetime, addresses: Sequence[str]) -> None:
+    def __init__(self, folder: Path, now: datetime, addresses: Sequence[str], *, is_strict: bool) -> None:
         self._server_names = _server_names(addresses)
         self._folder = folder
         self._now = now
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("kelos-test-ca", None)
-        certificate = self._builder(self._name, self._key).add_extension(
+        builder = self._builder(self._name, self._key).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
-        self.pair = self._write("ca", certificate.sign(self._key, hashes.SHA256()), self._key)
+        if is_strict:
+            builder = builder.add_extension(key_usage(may_sign=True), critical=True)
+        self.pair = self._write("ca", builder.sign(self._key, hashes.SHA256()), self._key)
 
     def issue(self, common_name: str, *, organization: str | None = None, server: bool = False) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = self._builder(_name(common_name, organization), key).add_extension(
-            x509.ExtendedKeyUsage([usage]), critical=False
+        builder = (
+            self._builder(_name(common_name, organization), key)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(key_usage(), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         )
         if server:
             builder = builder.add_extension(x509.SubjectAlternativeName(self._server_names), critical=False)
@@ -110,6 +118,21 @@ class _Authority:
             )
         )
         return pair
+
+
+def key_usage(*, may_sign: bool = False) -> x509.KeyUsage:
+    """What every handshake needs; `may_sign` for who vouches for others."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=may_sign,
+        crl_sign=may_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _name(common_name: str, organization: str | None) -> x509.Name:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sqlite3
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,8 @@ class Store:
 
     def __init__(self, path: Path | None = None, *, history: int = 4096) -> None:
         self._database = _open(path)
+        # One that nobody holds any more closes its database: newer Pythons complain of a connection that is left open.
+        self._close = weakref.finalize(self, self._database.close)
         self._history = history
         self._objects: dict[str, dict[Key, Entry]] = {}
         self._logs: dict[str, _Log] = {}
@@ -156,7 +159,7 @@ class Store:
 
     def close(self) -> None:
         """Close the database."""
-        self._database.close()
+        self._close()
 
     @contextmanager
     def _transaction(self, version: int) -> Iterator[sqlite3.Connection]:

@@ -74,7 +74,7 @@ def test_no_certificate_is_left_on_the_disk(secure: FakeKubernetes, pki: Pki, tm
 
 def test_a_server_that_is_not_trusted_gets_nothing(secure: FakeKubernetes, pki: Pki):
     """The sentence names the setting; the token was not sent."""
-    other = data(pki.server.certificate)
+    other = data(pki.admin.certificate)
 
     with pytest.raises(UserError, match=r"is not trusted .*: check the kubeconfig's certificate-authority"):
         read(kubeconfig(secure, pki, **{"certificate-authority-data": other}))
@@ -207,7 +207,7 @@ def test_a_connection_that_breaks_is_an_outage(scheme: str, answer: bytes):
         thread.join(60)
 
 
-def test_a_clusters_own_authority_is_taken_as_kubectl_takes_it(secure: FakeKubernetes, pki: Pki, monkeypatch):
+def test_a_clusters_own_authority_is_taken_as_kubectl_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """From Python 3.13 on, authorities without key usage or key identifier are refused, and many clusters have such."""
     lenient = ssl.create_default_context
 
@@ -216,6 +216,11 @@ def test_a_clusters_own_authority_is_taken_as_kubectl_takes_it(secure: FakeKuber
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         return context
 
+    pki = create_pki(tmp_path / "pki", datetime.now(timezone.utc), is_strict=False)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pki.server.certificate, pki.server.key)
     monkeypatch.setattr("ssl.create_default_context", of_a_newer_python)
 
-    assert "t" == read(kubeconfig(secure, pki))
+    with fake_kubernetes(server) as fake:
+        fake.tasks["t"] = {"metadata": {"name": "t"}}
+        assert "t" == read(kubeconfig(fake, pki))
