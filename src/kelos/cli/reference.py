@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
 
@@ -51,7 +52,8 @@ def _sections(command: click.Command, parent: click.Context, name: str) -> Itera
             return
         usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
         options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
-        yield f"## {ctx.command_path}\n\n```\n{usage}\n```\n\n{command.help}\n\n{_flags(options)}".rstrip() + "\n"
+        help = cleandoc(command.help or "")  # as every Python reads it: older ones keep the indentation
+        yield f"## {ctx.command_path}\n\n```\n{usage}\n```\n\n{help}\n\n{_flags(options)}".rstrip() + "\n"
 
 
 def _flags(options: list[click.Option]) -> str:
