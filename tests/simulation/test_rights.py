@@ -9,7 +9,7 @@ import pytest
 import app_keys
 import make
 from kelos.api import names
-from kelos.api.kinds import SECRET, TASK, TASK_SPAWNER, WORKSPACE
+from kelos.api.kinds import AGENT_CONFIG, CONFIG_MAP, SECRET, TASK, TASK_SPAWNER, WORKSPACE
 from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.install import rbac
@@ -35,14 +35,22 @@ async def everyday(world: World, used: set[Right]) -> None:
 
 
 async def missing(world: World, used: set[Right]) -> None:
-    """A Secret that comes late, and a pod that does not start."""
+    """A Secret and a ConfigMap that come late, and a pod that does not start."""
     credentials = {"type": "api-key", "secretRef": {"name": "key"}}
+    value = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "flags", "key": "a"}}}
+    server = {"name": "crm", "type": "stdio", "command": "crm", "env": [value]}
+    config = make.agent_config_manifest("house", mcpServers=[server])
     world.kubernetes.runs = [Run(starts=False)]
-    await world.create(TASK, make.task_manifest(type="claude-code", credentials=credentials))
+    await world.create(AGENT_CONFIG, config)
+    agent = {"type": "claude-code", "credentials": credentials, "agentConfigRefs": [{"name": "house"}]}
+    await world.create(TASK, make.task_manifest(**agent))
     process = await world.run_process(through=Recording(world.cluster, used))
-    await process.reconcile((make.NAMESPACE, "fix-bug"))
-    await world.catch_up()
-    await world.create(SECRET, make.secret_manifest())
+    flags = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags", "namespace": make.NAMESPACE}}
+    flags["data"] = {"a": "1"}
+    for kind, late in ((SECRET, make.secret_manifest()), (CONFIG_MAP, flags)):
+        await process.reconcile((make.NAMESPACE, "fix-bug"))
+        await world.catch_up()
+        await world.create(kind, late)
     await settle(world, process)
 
 

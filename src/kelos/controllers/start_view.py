@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kelos.api import names
 from kelos.api.codec import parse_task
 from kelos.api.conditions import moment
-from kelos.api.kinds import JOB, PVC, SECRET, TASK
+from kelos.api.kinds import CONFIG_MAP, JOB, PVC, SECRET, TASK, Kind
 from kelos.cluster.protocol import Cluster
 from kelos.controllers.lock_view import LockReader
 from kelos.controllers.reading import find
 from kelos.errors import NotFound
 from kelos.pods.claim import claim_name
 from kelos.pods.job import job_name
-from kelos.tasks.blockers import BEFORE_LOCKS, first_blocker, is_told_otherwise, needs_locks, needs_secrets
+from kelos.tasks.blockers import BEFORE_LOCKS, first_blocker, is_told_otherwise, needs_inputs, needs_locks
 from kelos.tasks.evidence.facts import JobFacts, controller_uid, read_job
 from kelos.tasks.held.locks import holder_of, is_ours
 from kelos.tasks.held.token import app_secret, secret_name
-from kelos.tasks.needs import needed_secrets
+from kelos.tasks.needs import Need, needed_config_maps, needed_secrets
 from kelos.tasks.view import Claim, TaskView, Token
 
 
@@ -33,8 +33,8 @@ class StartReader:
     async def about_to_start(self, view: TaskView) -> TaskView:
         if view.status.get("jobName") or view.pods:
             return replace(view, job=await self._job(view))
-        if needs_secrets(view):
-            view = replace(view, secrets=await self._secrets(view), claim=await self._claim(view))
+        if needs_inputs(view):
+            view = await self._with_inputs(view)
         if first_blocker(view, BEFORE_LOCKS) is not None:
             return view
         if needs_locks(view):
@@ -70,13 +70,22 @@ class StartReader:
         found = await find(self.cluster, JOB, view.task.meta.namespace, job_name(view.task.meta.name))
         return read_job(found) if found is not None else None
 
-    async def _secrets(self, view: TaskView) -> Mapping[str, frozenset[str] | None]:
-        """Key names of each needed Secret; the values are forgotten at once."""
+    async def _with_inputs(self, view: TaskView) -> TaskView:
+        namespace, configs = view.task.meta.namespace, view.agent_configs
+        return replace(
+            view,
+            secrets=await self._keys(SECRET, namespace, needed_secrets(view.task, view.workspace, configs)),
+            config_maps=await self._keys(CONFIG_MAP, namespace, needed_config_maps(configs)),
+            claim=await self._claim(view),
+        )
+
+    async def _keys(self, kind: Kind, namespace: str, needs: Iterable[Need]) -> Mapping[str, frozenset[str] | None]:
+        """Key names of each needed object; the values are forgotten at once."""
         found: dict[str, frozenset[str] | None] = {}
-        for need in needed_secrets(view.task, view.workspace, view.agent_configs):
-            if need.name not in found:
-                secret = await find(self.cluster, SECRET, view.task.meta.namespace, need.name)
-                found[need.name] = frozenset(secret.get("data") or ()) if secret is not None else None
+        for name in dict.fromkeys(need.name for need in needs):
+            thing = await find(self.cluster, kind, namespace, name)
+            data = None if thing is None else {**(thing.get("data") or {}), **(thing.get("binaryData") or {})}
+            found[name] = None if data is None else frozenset(data)
         return found
 
     async def _claim(self, view: TaskView) -> Claim | None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from random import Random
 
-from kelos.api.kinds import Manifest
+from kelos.api.kinds import CONFIG_MAP, SECRET, Kind, Manifest
 from kelos.apply import Refused, Systems, Taken, Tokens, apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Meter, Queue
 from kelos.cluster.watch import Cache
 from kelos.controllers.books import Books, Tally
 from kelos.controllers.client_leases import ClientLeases
+from kelos.controllers.input_watch import InputWatches
 from kelos.controllers.lock_view import LockReader
 from kelos.controllers.loop import WORKERS, Log, Loop
 from kelos.controllers.loop import Meter as PassMeter
 from kelos.controllers.pod_view import PodReader
-from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.start_view import StartReader
 from kelos.controllers.task_caches import Key, build_caches, key_of, owner_keys, subscribe
 from kelos.controllers.task_view import Observer
@@ -29,7 +29,7 @@ from kelos.errors import TokenUnavailable, UserError
 from kelos.plan import Plan
 from kelos.settings import Settings
 from kelos.tasks.accounts.record import plan_leftovers
-from kelos.tasks.blockers import awaited_secrets
+from kelos.tasks.blockers import awaited
 from kelos.tasks.held.token import plan_renewal_failed
 from kelos.tasks.plan import plan, plan_unreadable
 from kelos.tasks.start import plan_no_token, plan_refusal, plan_taken
@@ -83,7 +83,7 @@ class TaskController:
             tokens=tokens,
         )
         self._loop = Loop("task", self.queue, self.reconcile, log, describe=_names, meter=passes)
-        self._missing = SecretWatches(cluster, self.queue.add)
+        self._missing = {kind: InputWatches(cluster, kind, self.queue.add) for kind in (SECRET, CONFIG_MAP)}
         subscribe(self.caches, self.queue.add)
 
     async def run(self, workers: int = WORKERS) -> None:
@@ -100,7 +100,8 @@ class TaskController:
 
     async def close(self) -> None:
         """End what passes have started."""
-        await self._missing.close()
+        for watches in self._missing.values():
+            await watches.close()
 
     async def _look_at_everything(self) -> None:
         while True:
@@ -160,10 +161,14 @@ class TaskController:
             return None
         if view is None:
             self._leases.forget(key)
-            self._missing.expect(key, ())
+            self._expect(key, {})
             return None
-        self._missing.expect(key, awaited_secrets(view))
+        self._expect(key, awaited(view))
         return await self._carry_out(plan(view), view, fresh_until)
+
+    def _expect(self, key: Key, missing: Mapping[Kind, Iterable[str]]) -> None:
+        for kind, watches in self._missing.items():
+            watches.expect(key, missing.get(kind, ()))
 
     async def _carry_out(self, decided: Plan, view: TaskView, fresh_until: float) -> float | None:
         systems = self._that_learn(view.status)

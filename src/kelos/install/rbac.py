@@ -25,8 +25,8 @@ RULES: tuple[Rule, ...] = (
     ("", ("pods/log",), ("get",)),
     # List and watch of one Secret by name, while a Task waits for it; patch renews the token of a Task's own Secret.
     ("", ("secrets",), ("get", "list", "watch", "create", "patch")),
-    # What spawners have handled is kept in ConfigMaps of theirs.
-    ("", ("configmaps",), ("get", "create", "patch", "delete")),
+    # What spawners have handled is kept in ConfigMaps of theirs. List and watch are as with Secrets.
+    ("", ("configmaps",), ("get", "list", "watch", "create", "patch", "delete")),
     ("", ("persistentvolumeclaims",), ("get", "create")),
     ("coordination.k8s.io", ("leases",), ("get", "list", "watch", "create", "update", "delete")),
     ("", ("events",), ("create", "list")),

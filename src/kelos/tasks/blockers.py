@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from kelos.api import names
+from kelos.api.kinds import CONFIG_MAP, SECRET, Kind
 from kelos.api.reasons import Reason
 from kelos.api.validate import check_agent_config, check_task, check_workspace
 from kelos.pods.claim import claim_name
 from kelos.tasks import dependencies
 from kelos.tasks.held.locks import others_in, wanted_locks
-from kelos.tasks.needs import is_app, needed_secrets
+from kelos.tasks.needs import Need, is_app, needed_config_maps, needed_secrets
 from kelos.tasks.view import Scope, TaskView
 
 MOST_NAMED = 3
@@ -116,33 +117,44 @@ def agent_config_is_missing(view: TaskView) -> Blocker | None:
 
 
 def secret_is_missing(view: TaskView) -> Blocker | None:
-    for need in needed_secrets(view.task, view.workspace, view.agent_configs):
-        keys = view.secrets.get(need.name)
+    needs = needed_secrets(view.task, view.workspace, view.agent_configs)
+    return _first_missing(view, Reason.SECRET_MISSING, SECRET, needs, view.secrets)
+
+
+def config_map_is_missing(view: TaskView) -> Blocker | None:
+    needs = needed_config_maps(view.agent_configs)
+    return _first_missing(view, Reason.AGENT_CONFIG_MISSING, CONFIG_MAP, needs, view.config_maps)
+
+
+def _first_missing(
+    view: TaskView, reason: Reason, kind: Kind, needs: Iterable[Need], found: Mapping[str, frozenset[str] | None]
+) -> Blocker | None:
+    for need in needs:
+        what, keys = f"{kind} '{need.name}' ({need.purpose})", found.get(need.name)
         if keys is None:
-            return _transient(
-                Reason.SECRET_MISSING,
-                f"Secret '{need.name}' ({need.purpose}) does not exist in namespace "
-                f"'{view.task.meta.namespace}'; create it",
-            )
+            return _transient(reason, f"{what} does not exist in namespace '{view.task.meta.namespace}'; create it")
         if lacking := need.lacks(keys):
             quoted = " and no key ".join(f"'{key}'" for key in lacking)
             remedy = "add it" if len(lacking) == 1 else "add them"
             if need.takes_app and lacking == (need.key,):
                 remedy += f", or the keys {', '.join(names.APP_SECRET_KEYS)} of a GitHub App"
-            return _transient(
-                Reason.SECRET_MISSING, f"Secret '{need.name}' ({need.purpose}) has no key {quoted}; {remedy}"
-            )
+            return _transient(reason, f"{what} has no key {quoted}; {remedy}")
     return None
 
 
-def awaited_secrets(view: TaskView) -> tuple[str, ...]:
-    """Secrets whose change may help: those that are not there or lack a key, and the App's when it gave no token."""
-    needs = needed_secrets(view.task, view.workspace, view.agent_configs) if view.secrets else ()
-    found = [(need, view.secrets.get(need.name)) for need in needs]
-    missing = [need.name for need, keys in found if keys is None or need.lacks(keys)]
+def awaited(view: TaskView) -> Mapping[Kind, tuple[str, ...]]:
+    """Whose change may help: what is not there or lacks a key, and the App's Secret when it gave no token."""
     has_no_token = view.status.get("reason") == Reason.TOKEN_UNAVAILABLE.value
-    apps = [need.name for need, keys in found if has_no_token and need.takes_app and is_app(keys)]
-    return tuple(dict.fromkeys((*missing, *apps)))
+
+    def may_help(need: Need, keys: frozenset[str] | None) -> bool:
+        return keys is None or bool(need.lacks(keys)) or (has_no_token and need.takes_app and is_app(keys))
+
+    secrets = needed_secrets(view.task, view.workspace, view.agent_configs)
+    needs = {SECRET: (secrets, view.secrets), CONFIG_MAP: (needed_config_maps(view.agent_configs), view.config_maps)}
+    return {
+        kind: tuple(dict.fromkeys(need.name for need in wanted if found and may_help(need, found.get(need.name))))
+        for kind, (wanted, found) in needs.items()
+    }
 
 
 def job_name_is_taken(view: TaskView) -> Blocker | None:
@@ -198,6 +210,7 @@ BEFORE_LOCKS: tuple[Check, ...] = (
     workspace_is_missing,
     agent_config_is_missing,
     secret_is_missing,
+    config_map_is_missing,
     job_name_is_taken,
     claim_is_leaving,
 )
@@ -209,8 +222,8 @@ def first_blocker(view: TaskView, checks: tuple[Check, ...] = BLOCKERS) -> Block
     return next((blocker for check in checks if (blocker := check(view)) is not None), None)
 
 
-def needs_secrets(view: TaskView) -> bool:
-    """Whether it is worth reading Secrets: nothing before them is in the way."""
+def needs_inputs(view: TaskView) -> bool:
+    """Whether it is worth reading Secrets and ConfigMaps: nothing before them is in the way."""
     return first_blocker(view, BEFORE_INPUTS) is None
 
 

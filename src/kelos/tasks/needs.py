@@ -1,4 +1,4 @@
-"""Which Secrets a Task needs before it can start, and which key of each."""
+"""Which Secrets and ConfigMaps a Task needs before it can start, and which key of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kelos.api.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretNeed:
+class Need:
     """`key` is empty when any content will do; `purpose` is what a person calls it.
 
     Where the keys of a GitHub App do as well as `key`, `takes_app` says so.
@@ -39,24 +39,29 @@ def is_app(keys: Collection[str] | None) -> bool:
 
 def needed_secrets(
     task: Task, workspace: Workspace | None, agent_configs: Mapping[str, AgentConfig | None]
-) -> tuple[SecretNeed, ...]:
+) -> tuple[Need, ...]:
     return (*_credentials(task), *_workspace(workspace), *_agent_configs(agent_configs.values()))
 
 
-def _credentials(task: Task) -> Iterable[SecretNeed]:
+def needed_config_maps(agent_configs: Mapping[str, AgentConfig | None]) -> tuple[Need, ...]:
+    servers = (s for config in agent_configs.values() if config is not None for s in config.spec.mcp_servers)
+    return tuple(need for server in servers for need in _values(server, "configMapKeyRef"))
+
+
+def _credentials(task: Task) -> Iterable[Need]:
     credentials = task.spec.effective.credentials
     agent_type = task.spec.effective.agent_type
     if credentials is None or credentials.secret_ref is None or agent_type is None:
         return
     key = find_agent(agent_type.value).credential_env(credentials.type)
     if key is not None:
-        yield SecretNeed(name=credentials.secret_ref.name, purpose="agent credentials", key=key)
+        yield Need(name=credentials.secret_ref.name, purpose="agent credentials", key=key)
 
 
-def _workspace(workspace: Workspace | None) -> Iterable[SecretNeed]:
+def _workspace(workspace: Workspace | None) -> Iterable[Need]:
     if workspace is not None and workspace.spec.secret_ref is not None:
         name = workspace.spec.secret_ref.name
-        yield SecretNeed(
+        yield Need(
             name=name,
             purpose=f"git token of Workspace '{workspace.meta.name}'",
             key=names.KEY_GITHUB_TOKEN,
@@ -64,25 +69,33 @@ def _workspace(workspace: Workspace | None) -> Iterable[SecretNeed]:
         )
 
 
-def _agent_configs(configs: Iterable[AgentConfig | None]) -> Iterable[SecretNeed]:
+def _agent_configs(configs: Iterable[AgentConfig | None]) -> Iterable[Need]:
     for config in configs:
         if config is None:
             continue
         for skill in config.spec.skills:
             if skill.secret_ref is not None:
-                yield SecretNeed(
+                yield Need(
                     name=skill.secret_ref.name, purpose=f"token for skills '{skill.source}'", key=names.KEY_GITHUB_TOKEN
                 )
         for server in config.spec.mcp_servers:
             yield from _mcp_server(server)
 
 
-def _mcp_server(server: McpServer) -> Iterable[SecretNeed]:
-    purpose = f"values for MCP server '{server.name}'"
+def _mcp_server(server: McpServer) -> Iterable[Need]:
     for source in (server.headers_from, server.env_from):
         if source is not None:
-            yield SecretNeed(name=source.secret_ref.name, purpose=purpose)
+            yield Need(name=source.secret_ref.name, purpose=_purpose(server))
+    yield from _values(server, "secretKeyRef")
+
+
+def _values(server: McpServer, source: str) -> Iterable[Need]:
+    """What single variables of the server's environment take from there."""
     for entry in server.env_entries:
-        ref = (entry.get("valueFrom") or {}).get("secretKeyRef")
+        ref = (entry.get("valueFrom") or {}).get(source)
         if ref and not ref.get("optional"):
-            yield SecretNeed(name=ref["name"], purpose=purpose, key=ref["key"])
+            yield Need(name=ref["name"], purpose=_purpose(server), key=ref["key"])
+
+
+def _purpose(server: McpServer) -> str:
+    return f"values for MCP server '{server.name}'"

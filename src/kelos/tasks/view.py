@@ -86,6 +86,7 @@ class Claim:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
     """`secrets` maps each Secret the Task needs to its key names, or None when it does not exist. Values stay away.
+    `config_maps` does the same for ConfigMaps.
 
     `graph` maps Task names of the namespace to what they depend on, as far as they can be reached from this Task.
     `dependents` are unfinished Tasks that still have to learn this one's results.
@@ -109,6 +110,7 @@ class TaskView:
     workspace: Workspace | None = None
     agent_configs: Mapping[str, AgentConfig | None] = field(default_factory=dict)
     secrets: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    config_maps: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     dependencies: Mapping[str, Dependency | None] = field(default_factory=dict)
     graph: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: tuple[str, ...] = ()

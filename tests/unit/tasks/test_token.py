@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import make
-from kelos.api.kinds import JOB, Manifest
+from kelos.api.kinds import JOB, SECRET, Manifest
 from kelos.errors import TokenUnavailable
 from kelos.plan import Create, Mint, Plan, Tell
-from kelos.tasks.blockers import awaited_secrets
+from kelos.tasks.blockers import awaited
 from kelos.tasks.held.token import RENEW_BEFORE_SECONDS, SPREAD_SECONDS, plan_renewal_failed, renewal_at
 from kelos.tasks.plan import plan
 from kelos.tasks.start import plan_no_token
@@ -204,7 +204,7 @@ class TestNoToken:
         held = status_of(plan_no_token(starting(), TokenUnavailable("no", retry_in_seconds=7.0)))
         task = make.task(workspaceRef={"name": "repo"}, status=held)
 
-        assert ((), ("app",)) == (awaited_secrets(starting()), awaited_secrets(starting(task=task)))
+        assert ((), ("app",)) == (awaited(starting())[SECRET], awaited(starting(task=task))[SECRET])
 
     def test_it_does_not_queue_for_its_branch_meanwhile(self):
         """Who waits for something else keeps nobody from a branch."""

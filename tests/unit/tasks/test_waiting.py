@@ -10,11 +10,11 @@ import pytest
 import make
 from kelos.api import names
 from kelos.api.codec import parse_agent_config
-from kelos.api.kinds import JOB, LEASE, PVC
+from kelos.api.kinds import CONFIG_MAP, JOB, LEASE, PVC
 from kelos.api.reasons import Phase
 from kelos.plan import Create, Replace
 from kelos.settings import Settings
-from kelos.tasks.blockers import is_told_otherwise
+from kelos.tasks.blockers import awaited, is_told_otherwise
 from kelos.tasks.held.locks import wanted_locks
 from kelos.tasks.plan import plan
 from kelos.tasks.view import Admission, Claim, Dependency, Lock, Scope
@@ -189,6 +189,31 @@ def test_a_secret_of_one_value_of_an_mcp_server_is_waited_for():
 
     assert "Secret 'crm' (values for MCP server 'crm') has no key 'B'; add it" == status_of(decided)["message"]
     assert 1 == len(jobs_of(started))
+
+
+def test_a_config_map_of_an_mcp_server_is_waited_for():
+    """A pod without it would only stand there, with the branch and its place."""
+
+    def entry(name: str, key: str, **options: Any) -> dict[str, Any]:
+        return {"name": key, "valueFrom": {"configMapKeyRef": {"name": name, "key": key, **options}}}
+
+    env = [entry("more", "A", optional=True), entry("crm", "B")]
+    server = {"name": "crm", "type": "stdio", "command": "crm", "env": env}
+    config = parse_agent_config(make.agent_config_manifest(mcpServers=[server]))
+    task = make.task(agentConfigRefs=[{"name": "house"}])
+
+    views = [
+        make.view(task, agent_configs={"house": config}, config_maps={"crm": keys})
+        for keys in (None, frozenset({"A"}), frozenset({"B"}))
+    ]
+    absent, empty, there = (plan(view) for view in views)
+
+    what = "ConfigMap 'crm' (values for MCP server 'crm')"
+    sentence = f"{what} does not exist in namespace 'team'; create it"
+    assert ("AgentConfigMissing", sentence) == (status_of(absent)["reason"], status_of(absent)["message"])
+    assert f"{what} has no key 'B'; add it" == status_of(empty)["message"]
+    assert 1 == len(jobs_of(there))
+    assert [("crm",), ("crm",), ()] == [awaited(view)[CONFIG_MAP] for view in views]
 
 
 def test_somebody_elses_job_of_our_name_is_never_taken_over():

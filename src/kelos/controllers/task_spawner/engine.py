@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from kelos.api.kinds import Manifest
+from kelos.api.kinds import SECRET, Manifest
 from kelos.apply import Systems
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.queue import Meter, Queue
 from kelos.cluster.watch import Cache
+from kelos.controllers.input_watch import InputWatches
 from kelos.controllers.loop import Log, Loop
 from kelos.controllers.loop import Meter as PassMeter
-from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.task_caches import Key, key_of, namespace_of
 from kelos.controllers.task_spawner.hosts import Hosts, OwnPlace
 from kelos.controllers.task_spawner.ledgers import Ledgers
@@ -71,7 +71,7 @@ class SpawnerController:
         rng = rng or Random()
         self.caches = caches
         self.queue: Queue[Key] = Queue(meter=meter, rng=rng)
-        self._missing = SecretWatches(cluster, self._try_now)
+        self._missing = InputWatches(cluster, SECRET, self._try_now)
         systems = Systems(cluster=cluster, now=now, warn=log.warning, learn=caches.spawners.learn, monotonic=monotonic)
         ledgers = Ledgers(cluster)
         self._passes = Passes(

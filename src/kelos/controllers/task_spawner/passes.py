@@ -12,8 +12,8 @@ from kelos.api.workspace import Workspace
 from kelos.apply import apply
 from kelos.cluster.protocol import Cluster
 from kelos.cluster.watch import Cache
+from kelos.controllers.input_watch import InputWatches
 from kelos.controllers.reading import find
-from kelos.controllers.secret_watch import SecretWatches
 from kelos.controllers.task_caches import Key
 from kelos.controllers.task_spawner.hosts import Places
 from kelos.controllers.task_spawner.ledgers import Ledgers
@@ -52,7 +52,7 @@ class Passes:
     ledgers: Ledgers
     scout: Scout
     maker: Maker
-    missing: SecretWatches
+    missing: InputWatches
     places: Places
     _memories: dict[Key, Memory] = field(default_factory=dict)
 

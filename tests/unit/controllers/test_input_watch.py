@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from kelos.api.kinds import SECRET
 from kelos.cluster.protocol import Page
-from kelos.controllers.secret_watch import SecretWatches
+from kelos.controllers.input_watch import InputWatches
 from kelos.errors import Forbidden
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +41,7 @@ async def test_a_watch_that_cannot_be_had_is_no_reason_to_look_again_and_again()
         woken.append(key)
         asyncio.get_running_loop().call_soon(watches.expect, key, ("login",))
 
-    watches = SecretWatches(cluster, wake)  # type: ignore[arg-type]
+    watches = InputWatches(cluster, SECRET, wake)  # type: ignore[arg-type]
     watches.expect(SPAWNER, ("login",))
     for _ in range(100):
         await asyncio.sleep(0)
