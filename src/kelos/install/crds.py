@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 
 from kelos.api.agent_config import AgentConfig
 from kelos.api.kinds import AGENT_CONFIG, CRD, TASK, TASK_RECORD, TASK_SPAWNER, WORKSPACE, Kind, Manifest
@@ -99,8 +100,14 @@ _DEFINITIONS = (
 
 def build_crds() -> list[Manifest]:
     """Every definition we install, ready to be sent to an API server; nothing in them is shared."""
-    built: list[Manifest] = json.loads(json.dumps([_build(definition) for definition in _DEFINITIONS]))
+    built: list[Manifest] = json.loads(_encoded())
     return built
+
+
+@cache
+def _encoded() -> str:
+    """As JSON: each is built once, which takes much longer than to decode them all."""
+    return json.dumps([_build(definition) for definition in _DEFINITIONS])
 
 
 def upgrade_patch(crd: Manifest) -> Manifest:
@@ -113,7 +120,7 @@ def upgrade_patch(crd: Manifest) -> Manifest:
 
 
 def _build(definition: _Definition) -> Manifest:
-    kind = definition.kind
+    kind, schema = definition.kind, structural_schema(definition.model)
     return {
         "apiVersion": CRD.api_version,
         "kind": CRD.kind,
@@ -132,17 +139,17 @@ def _build(definition: _Definition) -> Manifest:
             },
             "scope": "Namespaced",
             "conversion": {"strategy": "None"},
-            "versions": [_version(definition, version) for version in definition.versions],
+            "versions": [_version(definition, version, schema) for version in definition.versions],
         },
     }
 
 
-def _version(definition: _Definition, version: str) -> Manifest:
+def _version(definition: _Definition, version: str, schema: Manifest) -> Manifest:
     return {
         "name": version,
         "served": True,
         "storage": version == STORED,
         "additionalPrinterColumns": list(definition.columns),
-        "schema": {"openAPIV3Schema": structural_schema(definition.model)},
+        "schema": {"openAPIV3Schema": schema},
         **({"subresources": {"status": {}}} if definition.has_status else {}),
     }

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Job:
         Once `cancel_when` is set, the running step is ended and only `always()` steps follow. `time_up_when` is the end
         of the step's `timeout-minutes`: the running step is ended, too, and nothing follows, for all share one token.
         """
-        action = yaml.safe_load((ROOT / "action.yml").read_text())
+        action = _action()
         known = action["inputs"]
         assert not set(with_) - set(known), f"Unexpected inputs {set(with_) - set(known)}"
         result = Result(code=0, log="", outputs={}, summary="")
@@ -200,6 +200,13 @@ class Job:
         known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id, "github.token": self.token}
         assert term in known, f"The runner does not know {term}"
         return known[term]
+
+
+@cache
+def _action() -> Mapping[str, Any]:
+    """`action.yml`, which takes longer to read than its steps to run."""
+    document: Mapping[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
+    return document
 
 
 def _is_always(step: Mapping[str, Any]) -> bool:
