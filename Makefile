@@ -50,7 +50,7 @@ demo: setup ## run one Task through the Action on this machine: no cluster, no k
 test: setup ## every test: unit, integration, and conformance on a real kube-apiserver
 	PYTHONPATH=tests $(BIN)/python -m realcluster provide
 	PYTHONPATH=tests $(BIN)/python -m workflowtools act --version
-	$(BIN)/python -m pytest
+	$(BIN)/python tests/side_by_side.py
 
 soak: setup ## play fresh simulated schedules until stopped or until one fails
 	PYTHONPATH=tests $(BIN)/python -m simulation --soak
