@@ -95,6 +95,12 @@ class Hold:
         save_handle(self._path, handle)
 
 
+def hear_signals() -> None:
+    """Let through the signal that the entry point held back, and all others: from now on a way out is prepared."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def catch_signals(post: Post) -> None:
     """A first signal becomes an event; a second one ends the process at once, and the lease does the rest."""
     is_second = threading.Event()

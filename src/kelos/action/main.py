@@ -80,7 +80,10 @@ def run(env: Mapping[str, str], console: Console, folder: Path) -> int:
 
 
 def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
-    """End the Task that the step could not. It never fails the job: the lease is behind it."""
+    """End the Task that the step could not. It never fails the job: the lease is behind it.
+
+    The entry point has held SIGINT back, and here it stays so: this is what a cancel is to lead to.
+    """
     handles = [] if env.get(env_name("mode")) == "local" else cancel.left_behind(folder)
     if not handles:
         return 0
@@ -99,6 +102,7 @@ def reap(env: Mapping[str, str], console: Console, folder: Path) -> int:
 
 def _ending(env: Mapping[str, str], doors: Doors, stack: ExitStack) -> Ending:
     try:
+        cancel.hear_signals()
         inputs = read_inputs(env)
         workflow = read_workflow(env, run_id=secrets.token_hex(4), suffix=inputs.name_suffix)
         if workflow.is_actions:

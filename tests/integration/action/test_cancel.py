@@ -4,12 +4,14 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from fakes.kubernetes import FakeKubernetes, Fault
-from fakes.runner import Job
+from fakes.runner import ROOT, Job, parse_outputs
 
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
 CANCEL = "kelos.dev/cancel-requested"
@@ -191,6 +193,37 @@ def test_a_second_signal_ends_the_step_at_once(job: Job, kubernetes: FakeKuberne
 
     assert (130, True) == (result.codes["Run the Task"], CANCEL in annotations(kubernetes))
     assert "" == result.outputs["conclusion"]
+
+
+# Stands for the entry point on a machine so slow that the signal comes while modules are still loaded.
+SLOW_START = """
+import os, runpy, signal, sys
+class Hook:
+    def find_spec(self, name, path=None, target=None):
+        if name == "kelos.action.cancel":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Hook())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_a_signal_before_all_modules_are_there_has_an_ending_too(kubernetes: FakeKubernetes, tmp_path):
+    """The first tenth of a second of a step, and more of it on a busy machine."""
+    (tmp_path / "kubeconfig.json").write_text(json.dumps(kubernetes.kubeconfig))
+    env = {
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "KELOS_STATE": str(tmp_path / "state"),
+        "KELOS_INPUT_KUBECONFIG": str(tmp_path / "kubeconfig.json"),
+        "KELOS_INPUT_PROMPT": "Fix it",
+        "KELOS_INPUT_CREDENTIALS_SECRET": "claude",
+    }
+
+    command = [sys.executable, "-I", "-c", SLOW_START, str(ROOT / "src/kelos/action/__main__.py")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    assert (130, "") == (done.returncode, done.stderr)
+    assert "cancelled" == parse_outputs((tmp_path / "output").read_text())["conclusion"]
+    assert {} == kubernetes.tasks
 
 
 def test_a_signal_before_the_submit_has_an_ending_too(job: Job, kubernetes: FakeKubernetes, tmp_path):
