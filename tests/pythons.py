@@ -26,6 +26,6 @@ def _is_oldest(python: str) -> bool:
     """A shim may stand there for a Python that is not chosen."""
     command = [python, "-I", "-c", f"import sys; sys.exit(sys.version_info[:2] != {OLDEST})"]
     try:
-        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=120, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False

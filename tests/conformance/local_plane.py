@@ -30,8 +30,8 @@ class LocalPlane:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="local plane")
         self._ready = threading.Event()
         self._thread.start()
-        if not self._ready.wait(timeout=30):
-            raise TimeoutError("the local plane did not start within 30 s")
+        if not self._ready.wait(timeout=120):
+            raise TimeoutError("the local plane did not start within 120 s")
         self.api: Api = connect(self.kubeconfig)
         return self
 
@@ -39,7 +39,7 @@ class LocalPlane:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=120)
         self._folder.cleanup()
 
     def _with_a_past(self) -> Path:

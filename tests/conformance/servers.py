@@ -65,7 +65,7 @@ class Server:
             input=text,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
             env=self.kubectl_environment(),
         )

@@ -17,7 +17,7 @@ def test_wait_returns_when_it_happened(server: Server, condition: str) -> None:
     if condition != "create":
         server.create_widget()
     waiting = subprocess.Popen(
-        server.kubectl_command("wait", f"--for={condition}", "widget/one", "--timeout=30s"),
+        server.kubectl_command("wait", f"--for={condition}", "widget/one", "--timeout=100s"),
         env=server.kubectl_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -31,7 +31,7 @@ def test_wait_returns_when_it_happened(server: Server, condition: str) -> None:
         else:
             status = {"phase": "Ready", "conditions": [{"type": "Ready", "status": "True"}]}
             server.api.patch(server.widgets("one", "status"), {"status": status}).expect()
-        output, _ = waiting.communicate(timeout=40)
+        output, _ = waiting.communicate(timeout=120)
 
     assert 0 == waiting.returncode, output
 

@@ -33,7 +33,7 @@ def git(*arguments: str, cwd: Path) -> str:
         env={**os.environ, **QUIET},
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     return done.stdout.decode().strip()
 

@@ -100,7 +100,7 @@ class Api:
     port: int
     tls: ssl.SSLContext | None
     headers: Mapping[str, str] = field(default_factory=dict)
-    timeout_seconds: float = 30
+    timeout_seconds: float = 60
 
     def request(
         self,

@@ -37,7 +37,7 @@ def calls(place: Path) -> list[str]:
 def test_the_command_gets_the_cluster_and_its_exit_code_counts(place: Path) -> None:
     run = start(place, "sh", "-c", 'echo "$KELOS_E2E_LOAD_IMAGE"; test -n "$KELOS_E2E_KUBECONFIG" && exit 7')
 
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=120)
 
     assert 7 == run.returncode
     assert said.startswith("kind load image-archive --name kelos-e2e-")
@@ -47,7 +47,7 @@ def test_the_command_gets_the_cluster_and_its_exit_code_counts(place: Path) -> N
 def test_a_cluster_that_did_not_come_up_is_deleted_too(place: Path) -> None:
     run = start(place, "true", BREAKS="create")
 
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=120)
 
     assert (1, ["create cluster", "delete cluster"]) == (run.returncode, calls(place)), said
 
@@ -57,7 +57,7 @@ def test_an_interrupted_run_deletes_its_cluster(place: Path) -> None:
     wait_for("the command to run", (place / "started").exists, 60)
 
     run.send_signal(signal.SIGTERM)
-    run.communicate(timeout=60)
+    run.communicate(timeout=120)
 
     assert 128 + signal.SIGTERM == run.returncode
     assert ["create cluster", "delete cluster"] == calls(place)
@@ -66,6 +66,6 @@ def test_an_interrupted_run_deletes_its_cluster(place: Path) -> None:
 def test_without_kind_there_is_one_sentence(place: Path) -> None:
     (place / "kind").unlink()
 
-    _, said = start(place, "true").communicate(timeout=60)
+    _, said = start(place, "true").communicate(timeout=120)
 
     assert "kind is missing" in said

@@ -140,7 +140,7 @@ class Run:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert 0 == done.returncode, done.stderr

@@ -28,7 +28,7 @@ def test_every_module_is_imported(python: str):
     """Most of what a Python does not have shows here."""
     command = [python, "-I", "-W", "error", "-c", IMPORT_ALL, str(ROOT / "src")]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert (0, "") == (done.returncode, done.stderr)
 
@@ -56,7 +56,7 @@ def test_a_step_from_submit_to_outputs(python: str, kubernetes: FakeKubernetes, 
         "GITHUB_WORKSPACE": str(tmp_path),
     }
 
-    done = subprocess.run([python, "-I", str(MAIN)], env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([python, "-I", str(MAIN)], env=env, capture_output=True, text=True, timeout=120, check=False)
 
     outputs = parse_outputs((tmp_path / "output").read_text())
     assert (0, "") == (done.returncode, done.stderr), done.stdout

@@ -18,7 +18,7 @@ def test_the_definitions_are_applied(real_cluster: ControlPlane, kubectl: Path, 
     """Client-side too: the last applied state must fit into an annotation."""
     crds = subprocess.run([sys.executable, "-m", "kelos.install.generate", "--crds"], capture_output=True, check=True)
     command = [str(kubectl), "--kubeconfig", str(real_cluster.kubeconfig), "apply", *how, "-f", "-"]
-    done = subprocess.run(command, input=crds.stdout, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, input=crds.stdout, capture_output=True, timeout=120, check=False)
 
     assert 0 == done.returncode, done.stderr.decode()
     for plural in ("tasks", "workspaces", "agentconfigs"):

@@ -401,4 +401,4 @@ class TestWhoSubmits:
 def run(command: list[str], home: Path) -> subprocess.CompletedProcess[str]:
     """Without anybody's own config file."""
     where = {"HOME": str(home), "PATH": os.defpath}
-    return subprocess.run(command, env=where, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=where, capture_output=True, text=True, timeout=120, check=False)

@@ -98,8 +98,8 @@ class Served:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        if not self._ready.wait(timeout=30):
-            raise TimeoutError("the server did not start within 30 s")
+        if not self._ready.wait(timeout=120):
+            raise TimeoutError("the server did not start within 120 s")
         self.api: Api = connect(self.kubeconfig)
         return self
 
@@ -107,7 +107,7 @@ class Served:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=120)
 
     async def _run(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()

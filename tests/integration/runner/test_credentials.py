@@ -19,7 +19,7 @@ def fill(pod, url, **env):
         cwd=pod.checkout,
         env={**pod.environment(), "GIT_TERMINAL_PROMPT": "0", **env},
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     return dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
 
@@ -225,7 +225,7 @@ def answered(settings, **asked):
         input="".join(f"{name}={value}\n" for name, value in asked.items()).encode() + b"\n",
         env={"PATH": os.environ["PATH"], "GIT_TERMINAL_PROMPT": "0", "GITHUB_TOKEN": "tok-env", "HOME": "/nonexistent"},
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     return dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
 

@@ -289,7 +289,7 @@ def test_a_trap_at_the_place_of_the_outcome(pod, trap):
     pod.checkout.mkdir()
 
     process = pod.start("x")
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
 
     assert 0 != process.returncode
     assert "mine" == precious.read_text()

@@ -179,6 +179,6 @@ def test_a_branch_that_is_passed_on_is_harmless_even_unquoted(tmp_path: Path):
     """People forget quotes."""
     branch = outputs(branch="a/b_c-d.e@f+g=h,i#j")["branch"]
 
-    done = subprocess.run(["bash", "-c", f"printf %s {branch}"], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(["bash", "-c", f"printf %s {branch}"], capture_output=True, text=True, check=True, timeout=99)
 
     assert branch == done.stdout

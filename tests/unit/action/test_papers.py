@@ -122,7 +122,7 @@ def test_zizmor_finds_nothing():
         [program, "--offline", "--no-progress", "--format", "plain", ROOT / "action.yml", *EXAMPLES],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

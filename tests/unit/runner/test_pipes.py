@@ -18,7 +18,7 @@ def test_a_program_that_ends_in_haste_loses_nothing():
     )
 
     # Nobody reads until it is gone: the slowest reader there is.
-    assert 0 == process.wait(timeout=30)
+    assert 0 == process.wait(timeout=120)
     out, err = process.communicate()
 
     assert (512 * 1024, b"") == (len(out), err)
