@@ -5,10 +5,12 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Time on a shared machine proves nothing; the same examples in every run do.
-settings.register_profile("kelos", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "kelos", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+)
 settings.load_profile("kelos")
 
 pytest_plugins = ["realcluster.fixtures", "realnode.fixtures"]
