@@ -8,7 +8,7 @@ import pytest
 
 import make
 from kelos.api.kinds import JOB, LEASE, POD, SECRET, TASK, WORKSPACE
-from kelos.api.names import FINALIZER_OUTCOME, LABEL_TASK, LABEL_TASK_UID
+from kelos.api.names import ENV_TASK_NAME, FINALIZER_OUTCOME, LABEL_TASK, LABEL_TASK_UID
 from kelos.api.outcome import GitFacts, Outcome, Usage
 from kelos.api.reasons import Reason
 from world import Run, World, settle
@@ -142,6 +142,22 @@ async def test_a_dependent_gets_the_results_of_a_task_that_expires_at_once():
         (job,) = [j for j in await world.all(JOB) if j["metadata"]["name"] == "second"]
         assert ["second"] == [task["metadata"]["name"] for task in await world.all(TASK)]
         assert ["Go on at feature"] == job["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+@pytest.mark.parametrize("dies_after", [None, *range(1, 13)])
+async def test_what_a_task_went_without_is_told_however_the_controller_dies(dies_after):
+    """A crash between the Job and the status that tells of it would else hide a prompt that was sent as written."""
+    async with World() as world:
+        await world.create(TASK, make.task_manifest("first"))
+        ours = {"env": [{"name": ENV_TASK_NAME, "value": "another"}]}
+        wrong = make.task_manifest("second", prompt="{{.Nonsense", dependsOn=["first"], podOverrides=ours)
+        await world.create(TASK, wrong)
+
+        await settle(world, await world.run_process(dies_after))
+
+        told = {c["type"]: c["status"] for c in (await world.task("second"))["status"]["conditions"]}
+        expected = {"InputsReady": "True", "PromptRendered": "False", "FullyApplied": "False", "Succeeded": "True"}
+        assert expected == {type: value for type, value in told.items() if type in expected}
 
 
 @pytest.mark.parametrize("dies_after", DEATHS)

@@ -13,7 +13,7 @@ from kelos.plan import DropFinalizer, Plan, SetStatus
 from kelos.tasks.accounts.release import release_pods
 from kelos.tasks.finish import after_end, release
 from kelos.tasks.follow import follow
-from kelos.tasks.start import start_or_hold
+from kelos.tasks.start import start_or_hold, tell_start
 from kelos.tasks.stop import lease_period_seconds
 from kelos.tasks.view import TaskView
 
@@ -33,7 +33,7 @@ def _plan(view: TaskView) -> Plan:
     if view.task.is_finished:
         return after_end(view)
     if view.owns_job:
-        return _with_lease(view, follow(view))
+        return _with_lease(view, tell_start(view) or follow(view))
     # Pods without a Job tell of one that went before its name was written. Somebody else's in its place is not ours.
     if view.status.get("jobName") or view.pods:
         return _with_lease(view, follow(replace(view, job=None)))

@@ -107,21 +107,22 @@ def _look_again(blocker: Blocker, waited_seconds: float, left_seconds: float) ->
     return min(left_seconds, usual if blocker.again_in_seconds is None else blocker.again_in_seconds)
 
 
+def tell_start(view: TaskView) -> Plan | None:
+    """The status of a start that nobody wrote down: its controller died after it had made the Job. None when all is
+    written, or what the Job was made of is gone."""
+    if view.status.get("jobName"):
+        return None
+    try:
+        rendered, built = _built(view)
+    except UserError:
+        return None
+    status = _started_status(view, built, rendered)
+    return Plan(steps=(*set_status(view, status), *_stories(view, built, rendered)), again_in_seconds=0.0)
+
+
 def _start(view: TaskView) -> Plan:
     try:
-        rendered = render_prompt(view)
-        built = build_job(
-            JobRequest(
-                task=view.task,
-                prompt=rendered.text,
-                workspace=view.workspace,
-                agent_configs=tuple(c for c in view.agent_configs.values() if c is not None),
-                branch_lock=locks.label_of(view, Scope.BRANCH),
-                workspace_lock=locks.label_of(view, Scope.WORKSPACE),
-                token_secret=token_secret(view),
-                settings=view.settings,
-            )
-        )
+        rendered, built = _built(view)
     except UserError as error:
         return end(view, Phase.FAILED, Reason.INVALID_SPEC, str(error), event="JobBuildFailed")
     if needs_mint(view):
@@ -131,6 +132,21 @@ def _start(view: TaskView) -> Plan:
         steps=(*_makes(view, built), *set_status(view, status), *_stories(view, built, rendered)),
         again_in_seconds=float(view.task.spec.start_timeout_seconds),
     )
+
+
+def _built(view: TaskView) -> tuple[Rendered, Built]:
+    rendered = render_prompt(view)
+    request = JobRequest(
+        task=view.task,
+        prompt=rendered.text,
+        workspace=view.workspace,
+        agent_configs=tuple(c for c in view.agent_configs.values() if c is not None),
+        branch_lock=locks.label_of(view, Scope.BRANCH),
+        workspace_lock=locks.label_of(view, Scope.WORKSPACE),
+        token_secret=token_secret(view),
+        settings=view.settings,
+    )
+    return rendered, build_job(request)
 
 
 def _makes(view: TaskView, built: Built) -> tuple[Step, ...]:

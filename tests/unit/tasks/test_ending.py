@@ -14,6 +14,7 @@ from kelos.api.outcome import Outcome, Usage
 from kelos.api.reasons import Reason
 from kelos.outputs.document import encode_document
 from kelos.plan import Delete, DropFinalizer, Patch, SetStatus
+from kelos.settings import Settings
 from kelos.tasks.evidence.facts import PodFacts
 from kelos.tasks.follow import needs_fresh_pods
 from kelos.tasks.plan import plan, plan_unreadable
@@ -78,8 +79,25 @@ def test_the_job_of_a_task_that_ended_a_moment_ago_is_left_alone():
 
 
 def test_an_end_without_its_jobs_name_in_status_writes_it():
-    """The controller may have died before it wrote down that the Job exists."""
-    decided = plan(make.view(job=make.job(), pods=(make.ended_pod(document=document()),)))
+    """The controller may have died before it wrote down that the Job exists: first the start is told, then the end."""
+    there = {"job": make.job(), "pods": (make.ended_pod(document=document()),)}
+
+    told = plan(make.view(**there))
+    ended = plan(make.view(make.task(status=status_of(told)), **there))
+
+    assert ("Pending", "fix-bug", 0.0) == (
+        status_of(told)["phase"],
+        status_of(told)["jobName"],
+        told.again_in_seconds,
+    )
+    assert "Succeeded" == status_of(ended)["phase"]
+
+
+def test_an_end_is_told_though_nobody_knows_any_more_what_its_job_was_made_of():
+    """The installation has no image for its agent any more."""
+    there = {"job": make.job(), "pods": (make.ended_pod(document=document()),)}
+
+    decided = plan(make.view(settings=Settings(agent_images={}), **there))
 
     assert ("Succeeded", "fix-bug") == (status_of(decided)["phase"], status_of(decided)["jobName"])
 
@@ -171,7 +189,7 @@ def test_advice_does_not_depend_on_who_ends_the_job_first(job, is_still_there):
     stopping = status_of(plan(make.view(make.task(status=RUNNING), job=make.job(), pods=(pod,), now=soon)))
 
     pods = (pod,) if is_still_there else ()
-    decided = plan(make.view(make.task(status=stopping), job=job, pods=pods, now=soon))
+    decided = plan(make.view(make.task(status={**RUNNING, **stopping}), job=job, pods=pods, now=soon))
 
     assert "ephemeral-storage" in status_of(decided)["diagnosis"]["advice"]
 
