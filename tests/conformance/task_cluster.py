@@ -174,7 +174,11 @@ class TaskCluster:
         if prompt.startswith("succeed"):
             self._finish(pod, Outcome(git=GitFacts(branch="feature"), usage=USAGE), 0)
         elif prompt.startswith("fail"):
-            self._finish(pod, Outcome(reason=Reason.AGENT_ERROR, message="boom", usage=USAGE), 80)
+            self.fail(pod)
+
+    def fail(self, pod: Manifest) -> None:
+        """The agent of that pod ends, and says that something went wrong."""
+        self._finish(pod, Outcome(reason=Reason.AGENT_ERROR, message="boom", usage=USAGE), 80)
 
     def _finish(self, pod: Manifest, outcome: Outcome, exit_code: int) -> None:
         self.node.finish(pod, exit_code=exit_code, message=encode_document(outcome).decode())
