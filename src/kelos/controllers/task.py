@@ -27,9 +27,11 @@ from kelos.controllers.task_view import Observer
 from kelos.controllers.warnings import Warnings
 from kelos.errors import TokenUnavailable, UserError
 from kelos.plan import Plan
+from kelos.pods.job import job_name
 from kelos.settings import Settings
 from kelos.tasks.accounts.record import plan_leftovers
 from kelos.tasks.blockers import awaited
+from kelos.tasks.evidence.facts import read_job
 from kelos.tasks.held.token import plan_renewal_failed
 from kelos.tasks.plan import plan, plan_unreadable
 from kelos.tasks.start import plan_no_token, plan_refusal, plan_taken
@@ -155,8 +157,9 @@ class TaskController:
         try:
             view = await self._observer.observe(*key)
         except UserError as error:
-            task = self.caches.tasks.get(*key) or {}
-            decided = plan_unreadable(task, str(error), self._systems.now())
+            task, job = self.caches.tasks.get(*key) or {}, self.caches.jobs.get(key[0], job_name(key[1]))
+            facts = read_job(job) if job is not None else None
+            decided = plan_unreadable(task, str(error), self._systems.now(), facts)
             await apply(decided, self._that_learn(task.get("status") or {}))
             return None
         if view is None:

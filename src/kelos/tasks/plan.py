@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from kelos.api.conditions import MESSAGE_LIMIT, timestamp
-from kelos.api.kinds import TASK, Manifest
+from kelos.api.kinds import JOB, TASK, Manifest
 from kelos.api.names import FINALIZER_RECORD, FINALIZER_TASK
 from kelos.api.reasons import Phase, Reason
-from kelos.plan import DropFinalizer, Plan, SetStatus
+from kelos.plan import DropFinalizer, Patch, Plan, SetStatus, Step
 from kelos.tasks.accounts.release import release_pods
+from kelos.tasks.evidence.facts import JobFacts
 from kelos.tasks.finish import after_end, release
 from kelos.tasks.follow import follow
 from kelos.tasks.start import start_or_hold, tell_start
@@ -49,8 +50,11 @@ def _with_lease(view: TaskView, plan: Plan) -> Plan:
     return replace(plan, again_in_seconds=left if plan.again_in_seconds is None else min(left, plan.again_in_seconds))
 
 
-def plan_unreadable(manifest: Manifest, problem: str, now: datetime) -> Plan:
-    """A Task that makes no sense, say one that an older version stored: fail it with the sentence, or let it go."""
+def plan_unreadable(manifest: Manifest, problem: str, now: datetime, job: JobFacts | None = None) -> Plan:
+    """A Task that makes no sense, say one that an older version stored: fail it with the sentence, or let it go.
+
+    Its agent, which nobody would follow any more, is stopped first.
+    """
     meta, status = manifest.get("metadata") or {}, manifest.get("status") or {}
     if "deletionTimestamp" in meta:
         ours = (name for name in meta.get("finalizers") or () if name in (FINALIZER_RECORD, FINALIZER_TASK))
@@ -67,7 +71,14 @@ def plan_unreadable(manifest: Manifest, problem: str, now: datetime) -> Plan:
     step = SetStatus(
         kind=TASK, namespace=meta["namespace"], name=meta["name"], resource_version=meta["resourceVersion"], body=body
     )
-    return Plan(steps=(step,))
+    return Plan(steps=(*_stop_job(meta, job), step))
+
+
+def _stop_job(meta: Manifest, job: JobFacts | None) -> tuple[Step, ...]:
+    if job is None or job.owner_uid != meta["uid"] or job.is_suspended or job.is_being_deleted:
+        return ()
+    body = {"metadata": {"uid": job.uid}, "spec": {"suspend": True}}
+    return (Patch(kind=JOB, namespace=meta["namespace"], name=job.name, body=body),)
 
 
 def _drop(meta: Manifest, finalizer: str) -> DropFinalizer:

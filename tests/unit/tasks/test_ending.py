@@ -227,6 +227,17 @@ class TestUnreadable:
 
         assert ("Failed", "InvalidSpec") == (status_of(decided)["phase"], status_of(decided)["reason"])
 
+    def test_stops_its_agent_first(self):
+        """Nobody would follow it any more, nor count what it spends."""
+        decided = plan_unreadable(self.manifest(), "x", make.NOW, make.job(owner="u"))
+
+        assert ["Patch", "SetStatus"] == kinds_of(decided)
+        assert {"suspend": True} == decided.steps[0].body["spec"]
+
+    @pytest.mark.parametrize("job", [make.job(owner="uid-of-somebody-else"), make.job(owner="u", is_suspended=True)])
+    def test_stops_nothing_else_and_nothing_twice(self, job):
+        assert ["SetStatus"] == kinds_of(plan_unreadable(self.manifest(), "x", make.NOW, job))
+
     def test_stays_as_it_ended(self):
         decided = plan_unreadable(self.manifest(status={"phase": "Succeeded"}), "x", make.NOW)
 
