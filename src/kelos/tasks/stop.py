@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kelos.api import names
+from kelos.api.conditions import moment
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
 from kelos.pods.policy import is_final, is_reserved
 from kelos.tasks.evidence.attempts import attempts_over, faults, record
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
-from kelos.tasks.evidence.facts import Complaint, PodFacts, moment
+from kelos.tasks.evidence.facts import Complaint, PodFacts
 from kelos.tasks.evidence.starting import why_no_pod, why_not_started
 from kelos.tasks.status import DEPENDENCIES_FOUND, INPUTS_READY, STOP_REQUESTED, condition_since, true_condition
 from kelos.tasks.view import TaskView
