@@ -88,6 +88,7 @@ _USAGE_FIELDS = {
     "cache-write-tokens": "cacheWriteTokens",
     "model": "model",
 }
+FROM_RESULTS = ("branch", "commit", "base-branch", "pr", "session-id", *_USAGE_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,14 @@ def results_of(task: Manifest) -> dict[str, str]:
     return {str(key): str(value) for key, value in results.items()} if isinstance(results, dict) else {}
 
 
+def typed_results(task: Manifest, server_url: str) -> dict[str, str]:
+    """Those that have an output of their own, and look as that must."""
+    found = {key: value for key, value in results_of(task).items() if key in FROM_RESULTS and OUTPUTS[key](value)}
+    if not _is_pull_request(found.get("pr", ""), server_url):
+        found.pop("pr", None)
+    return found
+
+
 def write_outputs(path: Path, values: Mapping[str, str]) -> None:
     """Append to the runner's output file, each value between delimiters that nobody can guess."""
     text = "".join(_entry(name, value) for name, value in values.items())
@@ -162,7 +171,7 @@ def _of_the_task(task: Manifest) -> dict[str, str]:
     usage = status.get("usage") if isinstance(status.get("usage"), dict) else {}
     numbers = {key: (usage or {}).get(field) for key, field in _USAGE_FIELDS.items()}
     found = {key: str(number) for key, number in numbers.items() if number is not None}
-    for key in ("branch", "commit", "base-branch", "pr", "session-id", *_USAGE_FIELDS):
+    for key in FROM_RESULTS:
         found.setdefault(key, results.get(key, ""))
     return {
         **found,

@@ -20,6 +20,7 @@ from kelos.action.inputs import ActionInputs
 from kelos.action.log.book import LogBook
 from kelos.action.log.console import Console
 from kelos.action.log.show import Show
+from kelos.action.outputs import OUTPUTS
 from kelos.action.step import Step
 
 BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
@@ -108,9 +109,13 @@ def everything_of(result: Result, job: Job) -> str:
 
 @pytest.mark.parametrize("ends", ["Succeeded", "AgentError", "AgentIncomplete", "RateLimited", "CredentialsRejected"])
 def test_logs_none_leaves_nothing_of_the_agents_words(job: Job, kubernetes: FakeKubernetes, ends: str):
-    """Some repositories must not have them in a log that others can read; typed results are no words."""
+    """Some repositories must not have them in a log that others can read; typed results are no words.
+
+    Not even under the name of an output, which an agent may give to whatever it says.
+    """
     talkative(kubernetes)
-    results = {"branch": "fix/1", "response": SECRET_WORDS, "note": SECRET_WORDS, "model": f"{SECRET_WORDS} x"}
+    named = dict.fromkeys((*OUTPUTS, "response", "note"), f"{SECRET_WORDS} x")
+    results = {**named, "branch": "fix/1"}
     status = {"podName": "p", "results": results, "outputs": [SECRET_WORDS], "diagnosis": {"message": SECRET_WORDS}}
 
     def play(task) -> None:

@@ -72,7 +72,7 @@ class Doors:
         for one in (by_key[link.key] for link in self.links if link.key in by_key):
             task = one.task if one.created is not None else {}
             if self.is_discreet:
-                task = discreet(task)
+                task = discreet(task, self.server_url)
             file = None
             if found := results_of(task):
                 file = self.folder / ("results.json" if len(by_key) == 1 else f"results-{one.key}.json")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from kelos.action.chain.followed import Followed
 from kelos.action.chain.plan import Link
 from kelos.action.conclusion import Conclusion, Ending, never_submitted, status_of
-from kelos.action.outputs import OUTPUTS, VALUE_LIMIT_BYTES, results_of
+from kelos.action.outputs import VALUE_LIMIT_BYTES, results_of, typed_results
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
 
@@ -67,10 +67,9 @@ def tasks_output(told: Mapping[str, Told]) -> str:
     return ""
 
 
-def discreet(task: Manifest) -> Manifest:
-    """The Task without results that an agent wrote freely: only those with a rule of their own stay."""
-    kept = {key: value for key, value in results_of(task).items() if key in OUTPUTS and OUTPUTS[key](value)}
-    return {**task, "status": {**status_of(task), "results": kept}}
+def discreet(task: Manifest, server_url: str) -> Manifest:
+    """The Task without results that an agent wrote freely: only those that are outputs by themselves stay."""
+    return {**task, "status": {**status_of(task), "results": typed_results(task, server_url)}}
 
 
 def _typed(one: Told, without: tuple[str, ...] | None) -> dict[str, object]:
