@@ -179,8 +179,10 @@ def _follow(chain: Chain, api: Api, doors: Doors) -> Ending:
     around = Surroundings(api=api, console=doors.console, folder=doors.folder, started=doors.started)
     doors.cleanup = Cleanup(api=api, namespace=doors.namespace, policy=inputs.cleanup)
     step = Step(chain, around, book_for)
-    step.run()
-    doors.tasks = step.tasks
+    try:
+        step.run()
+    finally:
+        doors.tasks = step.tasks
     for one in step.tasks:
         if inputs.logs == "on-failure" and one.ending and one.ending.exit_code and one.book.tail:
             of_task = "" if chain.is_alone else f" of Task '{one.key}'"

@@ -89,6 +89,36 @@ def test_a_transcript_that_cannot_be_written_is_a_warning(logged: Job, kubernete
     assert "The transcript cannot be written to" in "\n".join(commands(result.log))
 
 
+def test_a_log_that_cannot_be_kept_does_not_end_the_task(logged: Job, kubernetes: FakeKubernetes):
+    """A runner's disk may be full; the agent has nothing to do with that."""
+    play = kubernetes.on_create
+
+    def fill_up(task: dict) -> None:
+        (logged.folder / "temp/kelos-1/log.txt").mkdir()
+        play(task)
+
+    kubernetes.on_create = fill_up
+
+    result = logged.use(with_=BASIC)
+
+    assert (0, "success") == (result.code, result.outputs["conclusion"]), result.log
+    assert {"| Cloning", "| ::error::é"} <= set(result.log.splitlines())
+    assert 1 == result.log.count("From here on the log is shown only")
+
+
+def test_a_fault_of_ours_leaves_the_tasks_name_and_no_task(job: Job, kubernetes: FakeKubernetes):
+    """Whoever looks for it must know what it was called, and nobody follows the agent any more."""
+    kubernetes.on_create = lambda task: kubernetes.set_status(
+        task["metadata"]["name"], phase="Succeeded", results=["no mapping"]
+    )
+
+    result = job.use(with_={**BASIC, "require-results": "branch"})
+
+    name = kubernetes.task()["metadata"]["name"]
+    assert (3, "api-error", name) == (result.code, result.outputs["failure-reason"], result.outputs["task-name"])
+    assert f"Task '{name}' was still running and is cancelled now" in result.log
+
+
 @pytest.mark.parametrize(
     ("cleanup", "phase", "stays"),
     [

@@ -30,6 +30,7 @@ class LogBook:
         self._show = show
         self._console = console
         self._is_live = is_live
+        self._is_kept = True
 
     @property
     def spent(self) -> str:
@@ -42,10 +43,19 @@ class LogBook:
 
     def write(self, container: str, line: str, pod: str = "") -> bool:
         """Take one raw line; whether something was shown."""
-        _append(self.path, line)
-        if self.transcript is not None and container == CONTAINER_AGENT:
-            _append(self.transcript, line)
+        if self._is_kept:
+            self._keep(container, line)
         return self._tell(self._show.feed(container, line, pod))
+
+    def _keep(self, container: str, line: str) -> None:
+        """A disk that is full must not end the Task."""
+        try:
+            _append(self.path, line)
+            if self.transcript is not None and container == CONTAINER_AGENT:
+                _append(self.transcript, line)
+        except OSError as error:
+            self._is_kept = False
+            self._console.warn(f"From here on the log is shown only, for '{self.path}' fails: {error.strerror}")
 
     def close(self) -> None:
         """Show what came without an end of line."""
