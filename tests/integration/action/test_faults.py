@@ -3,12 +3,19 @@
 import json
 import re
 import threading
+from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
 from fakes.kubernetes import FakeKubernetes, Fault, Log
 from fakes.runner import Job, commands
+from kelos.action.api.client import Api
+from kelos.action.api.credentials import Credentials
+from kelos.action.api.kubeconfig import parse
+from kelos.action.api.patience import Patience
 from kelos.action.inputs import ActionInputs
+from kelos.action.log.stream import LogStream
 from kelos.action.news.threads import outage_seconds
 
 CANCEL = "kelos.dev/cancel-requested"
@@ -398,6 +405,35 @@ def test_the_log_of_a_container_that_never_started_is_waited_for_only_while_the_
     result = job.use(with_=BASIC)
 
     assert (1, "image-pull") == (result.code, result.outputs["failure-reason"])
+
+
+class Impatience(threading.Event):
+    """Waits no time, notes for how long it should have, and is set once that was ten minutes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        if sum(self.waits) >= 600:
+            self.set()
+        return self.is_set()
+
+
+def test_the_log_of_a_pod_that_waits_for_a_node_is_asked_for_seldom(kubernetes: FakeKubernetes):
+    """Every waiting step of a night's matrix would ask the cluster several times a second; the first look is quick."""
+    kubernetes.add_pod("p", is_over=False)
+    target, stop, pods = parse(kubernetes.kubeconfig, folder=Path()), Impatience(), SimpleQueue()
+    for pod in ("p", None):
+        pods.put(pod)
+    patience = Patience(60.0, clock=lambda: 0.0, sleep=stop.wait, chance=lambda: 0.5)
+    api = Api(target, Credentials(target))
+
+    LogStream(api=api, namespace="ci", pods=pods, post=lambda event: None, patience=patience, stop=stop).run()
+
+    assert 1.0 > stop.waits[0]
+    assert 130 >= kubernetes.count("/log")
 
 
 def test_a_new_attempt_has_its_log_shown_too(job: Job, kubernetes: FakeKubernetes):

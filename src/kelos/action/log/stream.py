@@ -16,7 +16,7 @@ from kelos.api.names import CONTAINER_AGENT, CONTAINER_PREPARE
 from kelos.errors import ClusterError, Forbidden, Invalid, KelosError, NotFound
 
 SILENCE_SECONDS = 300.0
-WAIT_SECONDS = 0.5
+WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 5.0  # a pod may wait for minutes, for a node or an image
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ")
 
@@ -85,15 +85,16 @@ class LogStream:
         return ""
 
     def _container(self, pod: str, container: str) -> None:
-        resumption = Resumption()
+        resumption, wait = Resumption(), WAIT_SECONDS
         while not self.stop.is_set():
             # Asked before the stream is read: a stream that ends after the container did is whole.
             found = self._find(pod)
             is_over = found is None or has_ended(found, container)
             try:
                 self._read(pod, container, resumption)
+                wait = WAIT_SECONDS
             except Invalid:  # the container has not started, and perhaps never will
-                pass
+                wait = min(wait * 1.5, LONGEST_WAIT_SECONDS)
             except NotFound:
                 return
             except Forbidden:
@@ -103,7 +104,7 @@ class LogStream:
                 continue
             if is_over:
                 return
-            self.stop.wait(WAIT_SECONDS)
+            self.stop.wait(wait)
 
     def _read(self, pod: str, container: str, resumption: Resumption) -> None:
         query = {"container": container, "follow": "true", "timestamps": "true", **resumption.since()}
