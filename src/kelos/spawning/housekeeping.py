@@ -17,7 +17,7 @@ from kelos.spawning.cron import tick_of_key
 from kelos.spawning.ledger.entry import Claim, Entry, made, mark_of
 from kelos.spawning.ledger.ledger import Ledger
 from kelos.spawning.ledger.writing import Changes
-from kelos.spawning.moments import GIVEN_UP_AFTER, new_watermark
+from kelos.spawning.moments import GIVEN_UP_AFTER, new_watermark, watermark_before
 from kelos.spawning.rerun import retry_at
 from kelos.spawning.spawned import moment_of
 from kelos.spawning.view import SpawnedTask, SpawnerView
@@ -48,7 +48,8 @@ def housekeeping(view: SpawnerView) -> Chores:
             after += _let_go(view, task, entry)
     failures = [entry for entry in _failures(view) if entry.key not in known]
     released = tuple(key for key, claim in view.ledger.head.claims.items() if _is_hopeless(view, claim))
-    changes = Changes(entries=(*noted, *failures), released=released, begins_anew_at=new_watermark(view))
+    begins_anew_at = new_watermark(view) or watermark_before(view, released)
+    changes = Changes(entries=(*noted, *failures), released=released, begins_anew_at=begins_anew_at)
     return Chores(changes=changes, after=tuple(after))
 
 
@@ -111,13 +112,15 @@ def _let_go(view: SpawnerView, task: SpawnedTask, entry: Entry | None) -> list[S
 
 def _is_hopeless(view: SpawnerView, claim: Claim) -> bool:
     """Whether a claim would hold a place that nothing comes to. Who gives it back loses nothing: what is listed later
-    is claimed anew. Only a tick comes once, so it is tried for longer."""
+    is claimed anew, a tick whose Task was refused among it. Any other tick comes once, so it is tried for longer."""
     if claim.name not in view.absent:
         return False
     trouble = view.troubles.get(claim.key)
-    if view.is_gone(claim.key) or (trouble is not None and trouble.is_refused):
-        return True
     tick = tick_of_key(claim.key) if view.spawner.spec.when.cron is not None else None
+    if trouble is not None and trouble.is_refused:
+        return True
+    if tick is None and view.is_gone(claim.key):
+        return True
     if tick is not None and view.now - tick < GIVEN_UP_AFTER:
         return False
     return trouble is not None and bool(trouble.message) and trouble.count >= MOST_TRIES

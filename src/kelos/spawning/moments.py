@@ -11,6 +11,8 @@ from kelos.spawning.view import SpawnerView
 
 SOONEST_SECONDS = 0.1
 GIVEN_UP_AFTER = timedelta(days=1)
+SMALLEST_STEP = timedelta(minutes=1)
+"""Between two ticks."""
 CLOCKS_DIFFER_BY = timedelta(hours=1)
 """At most; a watermark further ahead was written by a clock that was wrong."""
 
@@ -47,6 +49,18 @@ def new_watermark(view: SpawnerView) -> str:
     reached = tick_of_key(view.ledger.head.watermark)
     is_sound = reached is not None and reached <= view.now + CLOCKS_DIFFER_BY
     return "" if is_sound else key_of_tick(view.now)
+
+
+def watermark_before(view: SpawnerView, released: Collection[str]) -> str:
+    """Where a schedule goes on so that ticks whose claims are given back come again, as its policy for missed ones has
+    it: what refused a Task, a quota, a policy or a name that is taken, may be mended the next minute. Empty when there
+    are none, as where the tick had a Task before: it is owed without this."""
+    ticks = [tick_of_key(key) for key in released if not view.ledger.is_handled(key)]
+    found = [tick for tick in ticks if tick is not None and view.now - tick < GIVEN_UP_AFTER]
+    if not found or view.spawner.spec.when.cron is None:
+        return ""
+    before = key_of_tick(min(found) - SMALLEST_STEP)
+    return before if before < view.ledger.head.watermark else ""
 
 
 def owed(view: SpawnerView) -> tuple[str, ...]:

@@ -67,7 +67,16 @@ def generate(seed: int) -> Script:
         deeds += _life(rng, key)
     deeds += _ownership(rng, kind)
     faults = [_fault(rng, THEMES[theme]) for _ in range(rng.choice((0, 1, 2, 2, 3, 4)))]
+    faults += _refusals(Random(f"refusals {seed}"))
     return Script(seed=seed, deeds=tuple(sorted(deeds, key=lambda deed: deed.at)), faults=tuple(faults))
+
+
+def _refusals(rng: Random) -> list[Fault]:
+    """Times in which the cluster takes no Tasks; out of a seed of their own, so that all else stays as it was."""
+    if rng.random() < 0.75:
+        return []
+    at = _moment(rng, 90)
+    return [Fault(at=at, until=min(CALM_AT, at + rng.choice((5.0, 40.0, 100.0))), what="quota is spent", amount=1.0)]
 
 
 def _spec(rng: Random, kind: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from kelos.api.workspace import Workspace
 from kelos.cluster.watch import Cache
 from kelos.controllers.task_caches import build_caches
 from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
-from kelos.errors import RemoteError
+from kelos.errors import Forbidden, RemoteError
 from kelos.local.cluster import LocalCluster
 from kelos.sources.cron import CronSource, Schedule
 from kelos.sources.protocol import Source
@@ -143,6 +143,8 @@ class LateDoor(Door):
     creates_until: float = 0.0
 
     async def create(self, kind: Kind, manifest: Manifest, **options: Any) -> Manifest:
+        if kind is TASK and self.weather.amount("quota is spent"):
+            raise Forbidden(f"tasks.kelos.dev {manifest['metadata']['name']!r} is forbidden: exceeded quota: tasks")
         if kind is TASK and (seconds := self.creates_until - asyncio.get_running_loop().time()) > 0:
             late = asyncio.ensure_future(self._late(seconds, kind, manifest, options))
             late.add_done_callback(lambda task: task.cancelled() or task.exception())  # its sender may be gone

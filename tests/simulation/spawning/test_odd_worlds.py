@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ import make
 from kelos.api.kinds import CONFIG_MAP, TASK, TASK_SPAWNER, WORKSPACE, Manifest
 from kelos.api.names import FINALIZER_SPAWNED, FINALIZER_SPAWNER
 from kelos.controllers.task_spawner.engine import SpawnerController
+from kelos.spawning.cron import key_of_tick
 from kelos.spawning.ledger import writing
+from kelos.spawning.recipe import TaskRecipe
 from simulation.spawning.engines import engine
 from simulation.spawning.people import spawner_manifest
 from simulation.spawning.stage import Recipe
@@ -58,11 +61,13 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(recipe: Any = None, *, with_workspace: bool = True) -> AsyncIterator[Scene]:
+async def scene(
+    recipe: Any = None, *, with_workspace: bool = True, when: Any = None, **spec: Any
+) -> AsyncIterator[Scene]:
     async with World() as world:
         if with_workspace:
             await world.create(WORKSPACE, make.workspace_manifest())
-        await world.create(TASK_SPAWNER, spawner_manifest("nightly", when=MINUTELY))
+        await world.create(TASK_SPAWNER, spawner_manifest("nightly", when=when or MINUTELY, **spec))
         async with engine(world.cluster, world.now, recipe=recipe) as running:
             yield Scene(world, running)
 
@@ -117,6 +122,57 @@ async def test_a_task_that_the_cluster_refuses_is_told_of_and_holds_no_place():
         assert ("True", "TaskCreationFailed") == (status, reason)
         assert "ttlSecondsAfterFinished" in message
         assert 0 == (await b.status())["totalTasksCreated"]
+
+
+class Mended(Stubborn):
+    """Until somebody mends what it was."""
+
+    is_mended = False
+
+    def build(self, *args: Any, **options: Any) -> Manifest:
+        return Recipe.build(self, *args, **options) if self.is_mended else super().build(*args, **options)
+
+
+@pytest.mark.parametrize(("missed", "made"), [("All", 2), ("Latest", 1), ("Skip", 0)])
+async def test_a_tick_whose_task_was_refused_comes_again_as_the_policy_for_missed_ones_has_it(missed, made):
+    """A nightly run is not lost because a quota was full for some minutes; which are made up for is said already."""
+    recipe = Mended()
+    async with World() as world:
+        first = world.now() + timedelta(minutes=2)
+    schedule = f"{first.minute % 10}-59/10 * * * *"
+    async with scene(recipe, when={"cron": {"schedule": schedule, "missedRuns": missed}}) as b:
+        await b.pass_time(15)
+        told = await b.condition("DiscoveryError")
+        recipe.is_mended = True
+        async with engine(b.world.cluster, b.world.now, recipe=recipe) as another:
+            b.engine = another
+            await b.pass_time(5)
+
+        ticks = [key_of_tick(first), key_of_tick(first + timedelta(minutes=10))]
+        assert ("True", "TaskCreationFailed") == told[:2]
+        assert {f"nightly-{tick}" for tick in ticks[2 - made :]} == await b.names()
+        assert made == (await b.status())["totalTasksCreated"]
+
+
+async def test_a_refused_tick_of_a_schedule_with_one_place_keeps_no_later_one():
+    async with scene(Mended(), when=MINUTELY, maxConcurrency=1) as b:
+        await b.pass_time(2)
+        b.engine._passes.maker.recipe.is_mended = True  # type: ignore[attr-defined]
+        await b.pass_time(1)
+
+        assert await b.names()
+
+
+async def test_a_name_that_no_item_has_is_told_before_any_tick_comes():
+    """With its field; the first item told of it, a night later."""
+    template = {"promptTemplate": "{{.Nmber}}"}
+    async with scene(TaskRecipe(), template=template) as b:
+        await b.passes(2)
+        status = await b.status()
+
+        assert "Failed" == status["phase"]
+        assert status["message"].startswith("spec.taskTemplate.promptTemplate: names 'Nmber', which no item")
+        assert ("False", "InvalidSpec") == (await b.condition("Ready"))[:2]
 
 
 class Mistaken(Recipe):

@@ -107,6 +107,49 @@ def test_a_tick_that_is_in_trouble_for_a_day_is_given_up():
     assert "20260207-0900" == next_watermark(replace(seen, now=NOW + timedelta(days=2)), {TICKS[1], TICKS[2]})
 
 
+def anew(*refused: str, of=None, entries=(), now=NOW, watermark=TICKS[-1]) -> str:
+    """Where the schedule goes on after these ticks, all of them claimed, were refused."""
+    troubles = {key: Trouble(message="exceeded quota", until=NOW, is_refused=True) for key in refused}
+    known = ledger(*entries, claims=tuple(claim(key) for key in refused), watermark=watermark)
+    cron = spawner(when={"cron": {"schedule": "* * * * *"}})
+    absent = frozenset(f"triage-{key}" for key in refused)
+    seen = view(*TICKS, of=of or cron, ledger=known, troubles=troubles, absent=absent)
+    changes = housekeeping(replace(seen, now=now)).changes
+    assert set(refused) == set(changes.released)
+    return changes.begins_anew_at
+
+
+def test_a_tick_whose_task_was_refused_comes_again():
+    """It was passed when it was claimed; a quota may have room the next minute."""
+    assert "20260207-0859" == anew("20260207-0900")
+    assert "20260207-0857" == anew(TICKS[0], TICKS[2])
+
+
+def test_a_refused_tick_passes_no_earlier_one_that_still_waits():
+    assert "" == anew(TICKS[2], watermark="20260207-0856")
+
+
+def test_a_tick_that_somebody_else_claimed_just_now_is_his():
+    """The last look did not list it: it was not due then."""
+    known = ledger(claims=(claim(TICKS[2]),), watermark=TICKS[2])
+    cron = spawner(when={"cron": {"schedule": "* * * * *"}})
+
+    assert not housekeeping(view(TICKS[0], of=cron, ledger=known, absent=frozenset({f"triage-{TICKS[2]}"})))
+
+
+def test_a_refused_tick_that_nothing_helps_is_given_up_after_a_day():
+    assert "" == anew(TICKS[0], now=NOW + timedelta(days=2))
+
+
+def test_a_refused_attempt_after_a_failure_is_owed_anyhow():
+    """Its tick is handled; the schedule need not go back."""
+    assert "" == anew(TICKS[0], entries=(entry(TICKS[0]),))
+
+
+def test_issues_that_were_refused_are_listed_again_anyhow():
+    assert "" == anew("20260207-0900", of=spawner())
+
+
 def test_issues_have_no_watermark():
     assert "" == reached(*TICKS, of=spawner())
 

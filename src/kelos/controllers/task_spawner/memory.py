@@ -71,6 +71,8 @@ class Memory:
     ) -> None:
         """An item is in trouble, and left alone for longer each time; without a message, unless that is lasting, only
         for a while."""
+        if is_refused:
+            self.looked.pop(key, None)  # nothing came of that look
         before = self.troubles.get(key)
         count = before.count + 1 if before is not None else 1
         seconds = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(count - 1, 10))

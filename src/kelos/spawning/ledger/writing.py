@@ -26,7 +26,7 @@ class Changes:
     """What a pass has to say. `claims` are new or replace one of their item; `released` never became Tasks.
 
     `entries` are last words on items; a claim of such an item is fulfilled by it. `watermark` only ever rises;
-    `begins_anew_at` replaces one that makes no sense.
+    `begins_anew_at` replaces one that makes no sense, or lies behind a tick that is to come again.
     """
 
     claims: tuple[Claim, ...] = ()
