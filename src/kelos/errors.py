@@ -51,6 +51,16 @@ class ClusterError(KelosError):
         self.causes = causes
         self.retry_after_seconds = retry_after_seconds
 
+    def at(self, where: str) -> ClusterError:
+        """The same, said about a place that the cluster does not know of."""
+        return type(self)(
+            f"{where}: {self}",
+            status=self.status,
+            reason=self.reason,
+            causes=self.causes,
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
 
 class Unauthorized(ClusterError):
     default_status = 401

@@ -7,9 +7,10 @@ import click
 from kelos.api.kinds import TASK, TASK_SPAWNER, Kind, Manifest
 from kelos.api.names import FIELD_MANAGER
 from kelos.cli.documents import kind_of, read_documents
+from kelos.cli.objects import refused_write
 from kelos.cli.settings import Context, pass_settings
 from kelos.cluster.protocol import Cluster, PatchType
-from kelos.errors import NotFound, UserError
+from kelos.errors import ClusterError, NotFound, UserError
 
 MANAGER = FIELD_MANAGER.replace("controller", "cli")
 
@@ -22,14 +23,17 @@ MANAGER = FIELD_MANAGER.replace("controller", "cli")
 @pass_settings
 def command(settings: Context, files: tuple[str, ...], dry_run: bool) -> None:
     """Create or update what the files say. Everything is read before anything is sent."""
-    documents = [(kind_of(d, file), d) for file in files for d in read_documents(file)]
+    documents = [(file, kind_of(d, file), d) for file in files for d in read_documents(file)]
     settings.run(_apply(settings, documents, dry_run))
 
 
-async def _apply(settings: Context, documents: list[tuple[Kind, Manifest]], dry_run: bool) -> None:
+async def _apply(settings: Context, documents: list[tuple[str, Kind, Manifest]], dry_run: bool) -> None:
     async with settings.cluster() as cluster:
-        for kind, document in documents:
-            verb, stored = await apply_document(cluster, kind, document, settings.namespace, dry_run=dry_run)
+        for file, kind, document in documents:
+            try:
+                verb, stored = await apply_document(cluster, kind, document, settings.namespace, dry_run=dry_run)
+            except ClusterError as error:
+                raise error.at(f"{kind} '{document['metadata']['name']}' in '{file}'") from None
             name = f"{kind.kind.lower()}/{document['metadata']['name']}"
             click.echo(f"{name} {verb}{' (dry run)' if dry_run else ''}")
             for mistake in _mistakes(kind, stored):
@@ -61,16 +65,19 @@ async def apply_document(
         before = (await cluster.get(kind, where, meta["name"]))["metadata"]["resourceVersion"]
     except NotFound:
         before = ""
-    after = await cluster.patch(
-        kind,
-        where,
-        meta["name"],
-        {**document, "metadata": meta},
-        type=PatchType.APPLY,
-        field_manager=MANAGER,
-        force=kind.kind != TASK.kind,
-        dry_run=dry_run,
-    )
+    try:
+        after = await cluster.patch(
+            kind,
+            where,
+            meta["name"],
+            {**document, "metadata": meta},
+            type=PatchType.APPLY,
+            field_manager=MANAGER,
+            force=kind.kind != TASK.kind,
+            dry_run=dry_run,
+        )
+    except NotFound as error:
+        raise await refused_write(cluster, kind, where, error) from None
     if not before:
         return "created", after
     return "unchanged" if after["metadata"]["resourceVersion"] == before else "configured", after

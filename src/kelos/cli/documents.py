@@ -21,6 +21,7 @@ from kelos.api.kinds import (
     Kind,
     Manifest,
 )
+from kelos.api.manifest import API_VERSIONS
 from kelos.errors import UserError
 
 APPLICABLE = {
@@ -71,6 +72,8 @@ def kind_of(document: object, where: str) -> Kind:
     name = document["metadata"].get("name")
     if not isinstance(name, str) or not name:
         raise UserError(f"'{where}' holds a {kind or 'resource'} without metadata.name; give it one")
+    if not document.get("apiVersion"):
+        raise UserError(f"{kind or 'Resource'} '{name}' in '{where}' has no apiVersion; write it")
     known = APPLICABLE.get((group, kind))
     if known is None:
         if group == GROUP and kind in NOT_OURS_YET:
@@ -78,6 +81,10 @@ def kind_of(document: object, where: str) -> Kind:
         if near := next((one for one in APPLICABLE if one[0] == group and one[1].lower() == kind.lower()), None):
             raise UserError(f"{kind} '{name}' in '{where}': the kind is written {near[1]}")
         raise UserError(f"{kind or 'Resource'} '{name}' in '{where}' is no kind that kelos applies; use kubectl for it")
+    served = API_VERSIONS if group == GROUP else (known.api_version,)
+    if (written := document.get("apiVersion")) not in served:
+        right = " or ".join(reversed(served))
+        raise UserError(f"{kind} '{name}' in '{where}': nobody serves apiVersion {written}; write {right}")
     if mistakes := "; ".join(hints(document)):
         raise UserError(f"{kind} '{name}' in '{where}': {mistakes}")
     return Kind(group=known.group, version=version, kind=known.kind, plural=known.plural, namespaced=known.namespaced)

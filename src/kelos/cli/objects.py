@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
 from kelos.api.kinds import CRD, TASK, Kind, Manifest
 from kelos.cluster.protocol import Cluster
 from kelos.errors import ClusterError, NotFound
@@ -15,6 +17,21 @@ async def get_named(cluster: Cluster, kind: Kind, namespace: str, name: str) -> 
         return await cluster.get(kind, namespace, name)
     except NotFound as error:
         raise await _explained(cluster, kind, error, f'{kind.plural}.{kind.group} "{name}"', namespace) from None
+
+
+async def each_named(cluster: Cluster, kind: Kind, namespace: str, names: Sequence[str]) -> AsyncIterator[Manifest]:
+    """Those that are there, in the order of their names. Raises NotFound about all others, after the last one."""
+    missing = []
+    for name in names:
+        try:
+            found = await cluster.get(kind, namespace, name)
+        except NotFound as error:
+            missing.append((name, error))
+        else:
+            yield found
+    if missing:
+        what = ", ".join(f'"{name}"' for name, _ in missing)
+        raise await _explained(cluster, kind, missing[0][1], f"{kind.plural}.{kind.group} {what}", namespace)
 
 
 async def list_all(cluster: Cluster, kind: Kind, namespace: str | None) -> list[Manifest]:
@@ -31,15 +48,29 @@ async def list_all(cluster: Cluster, kind: Kind, namespace: str | None) -> list[
         raise await _explained(cluster, kind, error, kind.plural, namespace or "") from None
 
 
+async def refused_write(cluster: Cluster, kind: Kind, namespace: str | None, error: NotFound) -> ClusterError:
+    """Why there was no place for an object of that kind: nobody knows the kind, or the namespace is missing."""
+    if not await _is_known(cluster, kind):
+        return _not_installed(kind)
+    if namespace and f'namespaces "{namespace}"' in str(error):
+        sentence = f"Namespace '{namespace}' does not exist; create it, or correct --namespace"
+        return NotFound(sentence, reason="NotFound")
+    return error
+
+
 async def _explained(cluster: Cluster, kind: Kind, error: NotFound, what: str, namespace: str) -> ClusterError:
     if not await _is_known(cluster, kind):
-        return NotFound(
-            f"This cluster does not know {kind.plural}.{kind.group}: Kelos is not installed in it; "
-            "apply the CRDs as the README says",
-            reason="NotFound",
-        )
+        return _not_installed(kind)
     hint = f"'kelos get {kind.plural} -A' lists those of all namespaces"
     return NotFound(f"{what} not found in namespace '{namespace}'; {hint}", reason="NotFound")
+
+
+def _not_installed(kind: Kind) -> NotFound:
+    return NotFound(
+        f"This cluster does not know {kind.plural}.{kind.group}: Kelos is not installed in it; "
+        "apply the CRDs as the README says",
+        reason="NotFound",
+    )
 
 
 async def _is_known(cluster: Cluster, kind: Kind) -> bool:

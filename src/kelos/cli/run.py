@@ -14,7 +14,7 @@ from kelos.cli.call import Call
 from kelos.cli.credentials import write
 from kelos.cli.documents import kind_of, read_documents
 from kelos.cli.following import advice, exit_code, follow, summary
-from kelos.cli.objects import list_all
+from kelos.cli.objects import refused_write
 from kelos.cli.output import to_yaml
 from kelos.cli.screen import Terminal, ask
 from kelos.cli.settings import Context, pass_settings
@@ -118,9 +118,8 @@ async def _run_locally(call: Call) -> int:
 async def _create(cluster: Cluster, call: Call, task: Manifest) -> None:
     try:
         await cluster.create(TASK, task)
-    except NotFound:
-        await list_all(cluster, TASK, task["metadata"]["namespace"])  # says so when it is Kelos that is missing
-        raise
+    except NotFound as error:
+        raise await refused_write(cluster, TASK, task["metadata"]["namespace"], error) from None
     except AlreadyExists:
         where = f"namespace '{task['metadata']['namespace']}'"
         raise AlreadyExists(

@@ -30,6 +30,22 @@ def test_a_text_that_is_not_utf8_is_named(tmp_path: Path):
         read_text(str(file))
 
 
+@pytest.mark.parametrize(
+    ("version", "sentence"),
+    [
+        ("kelos.dev/v9", "Task 'crew' in '.*': nobody serves apiVersion kelos.dev/v9; write kelos.dev/v1alpha2 or"),
+        ("", "Task 'crew' in '.*' has no apiVersion; write it"),
+    ],
+)
+def test_a_version_that_nobody_serves_is_named_before_anything_is_sent(tmp_path: Path, version: str, sentence: str):
+    """The server would only say that it could not find something."""
+    file = tmp_path / "crew.yaml"
+    file.write_text(f"apiVersion: {version}\nkind: Task\nmetadata: {{name: crew}}\n")
+
+    with pytest.raises(UserError, match=sentence):
+        read_documents(str(file))
+
+
 @pytest.mark.parametrize("kind", ["WorkerPool", "Session", "TaskBudget"])
 def test_a_kind_that_is_not_ours_is_refused_by_name(tmp_path: Path, kind: str):
     """A manifest that needs one is never obeyed by half."""

@@ -149,3 +149,10 @@ def test_a_success_that_is_no_object_is_a_wrong_address(body: bytes) -> None:
     """Login pages answer 200."""
     with pytest.raises(Unavailable, match="check that it is an API server"):
         answers.decoded(body, server="https://k8s", method="GET", path="/api")
+
+
+def test_a_group_that_nobody_serves_is_named() -> None:
+    """An API server answers in plain text then, as any web server would."""
+    error = refusal(404, b"404 page not found\n", path="/apis/kelos.dev/v1alpha2/tasks")
+
+    assert "check that it is the address of an API server that serves kelos.dev/v1alpha2" in str(error)

@@ -18,6 +18,8 @@ def refusal(*, server: str, method: str, path: str, status: int, body: bytes, re
     message = str(said.get("message") or "")
     if not message:
         message = f"{server} answered {status} to {method} {path}; check that it is the address of an API server"
+        if status == 404 and path.startswith("/apis/"):  # so it answers, in plain text, about a group it never heard of
+            message += f" that serves {'/'.join(path.split('/')[2:4])}"
     causes = _causes(said)
     if status in (400, 422) and "/secrets" in path:
         # The server quotes the values that it refuses.
