@@ -10,27 +10,31 @@ import click
 
 from kelos.api.kinds import TASK
 from kelos.api.names import ANNOTATION_CANCEL
-from kelos.cli.objects import get_named
+from kelos.cli.kinds import find_resource
+from kelos.cli.objects import each_named
 from kelos.cli.settings import Context, pass_settings
+from kelos.cli.targets import names_of
 from kelos.cluster.protocol import Cluster
 
 
 @click.command("cancel")
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--why", default="", metavar="TEXT", help="Reason shown in the Task's status.")
 @pass_settings
-def command(settings: Context, name: str, why: str) -> None:
-    """Stop the Task called NAME. Its outputs and cost so far stay readable."""
-    click.echo(settings.run(_cancel(settings, name, why)))
+def command(settings: Context, names: tuple[str, ...], why: str) -> None:
+    """Stop the Tasks called NAME. Their outputs and cost so far stay readable."""
+    settings.run(_cancel(settings, names_of(find_resource("task"), names), why))
 
 
-async def _cancel(settings: Context, name: str, why: str) -> str:
+async def _cancel(settings: Context, names: tuple[str, ...], why: str) -> None:
     async with settings.cluster() as cluster:
-        task = await get_named(cluster, TASK, settings.namespace, name)
-        if (phase := (task.get("status") or {}).get("phase")) in ("Succeeded", "Failed"):
-            return f"task/{name} has already ended ({phase})"
-        await request_cancel(cluster, settings.namespace, name, by=user_name(), why=why)
-        return f"task/{name} is being cancelled"
+        async for task in each_named(cluster, TASK, settings.namespace, names):
+            name, phase = task["metadata"]["name"], (task.get("status") or {}).get("phase")
+            if phase in ("Succeeded", "Failed"):
+                click.echo(f"task/{name} has already ended ({phase})")
+                continue
+            await request_cancel(cluster, settings.namespace, name, by=user_name(), why=why)
+            click.echo(f"task/{name} is being cancelled")
 
 
 async def request_cancel(cluster: Cluster, namespace: str, name: str, *, by: str, why: str) -> None:

@@ -178,7 +178,7 @@ RESOURCES = (
 def find_resource(word: str) -> Resource:
     """The resource a word means. Raises UserError naming what is known."""
     for resource in RESOURCES:
-        if word.lower() in resource.words:
+        if word.lower().removesuffix(f".{resource.kind.group}") in resource.words:
             return resource
     known = ", ".join(resource.words[0] for resource in RESOURCES)
     raise UserError(f"'{word}' is no resource of kelos; use one of {known}")

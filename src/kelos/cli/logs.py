@@ -9,11 +9,12 @@ import click
 
 from kelos.api.kinds import TASK, Manifest
 from kelos.cli.following import advice, exit_code, follow, is_over, phase_line, summary
-from kelos.cli.kinds import worker
+from kelos.cli.kinds import find_resource, worker
 from kelos.cli.objects import get_named
 from kelos.cli.screen import Terminal
 from kelos.cli.settings import Context, pass_settings
 from kelos.cli.streaming import LogView, log_containers, newest_pod
+from kelos.cli.targets import names_of
 from kelos.cluster.protocol import Cluster
 from kelos.errors import Invalid, NotFound, UserError
 
@@ -33,6 +34,7 @@ def command(settings: Context, name: str, is_followed: bool, raw: bool) -> int:
     """Show what the agent of the Task called NAME did."""
     if raw and is_followed:
         raise UserError("--raw shows what is there; leave out --follow")
+    (name,) = names_of(find_resource("task"), (name,))
     return settings.run(_logs(settings, name, is_followed, raw))
 
 

@@ -10,8 +10,8 @@ from kelos.cli.suspend import switch
 
 @click.command("resume")
 @click.argument("resource")
-@click.argument("name")
+@click.argument("names", nargs=-1, metavar="NAME...")
 @pass_settings
-def command(settings: Context, resource: str, name: str) -> None:
-    """Let the RESOURCE (taskspawner) called NAME create Tasks again, at once where there is something to do."""
-    switch(settings, resource, name, is_suspended=False)
+def command(settings: Context, resource: str, names: tuple[str, ...]) -> None:
+    """Let each RESOURCE (taskspawner) called NAME create Tasks again, at once where there is something to do."""
+    switch(settings, resource, names, is_suspended=False)

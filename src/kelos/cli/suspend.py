@@ -5,39 +5,41 @@ from __future__ import annotations
 import click
 
 from kelos.api.kinds import TASK, TASK_SPAWNER
-from kelos.cli.kinds import find_resource
-from kelos.cli.objects import get_named
+from kelos.cli.objects import each_named
 from kelos.cli.settings import Context, pass_settings
+from kelos.cli.targets import find_targets
 from kelos.errors import UserError
 
 
 @click.command("suspend")
 @click.argument("resource")
-@click.argument("name")
+@click.argument("names", nargs=-1, metavar="NAME...")
 @pass_settings
-def command(settings: Context, resource: str, name: str) -> None:
-    """Let the RESOURCE (taskspawner) called NAME create nothing. Its Tasks that run go on."""
-    if switch(settings, resource, name, is_suspended=True):
-        click.echo(f"Its Tasks that run go on; 'kelos resume taskspawner {name}' lets it create again", err=True)
+def command(settings: Context, resource: str, names: tuple[str, ...]) -> None:
+    """Let each RESOURCE (taskspawner) called NAME create nothing. Its Tasks that run go on."""
+    switch(settings, resource, names, is_suspended=True)
 
 
-def switch(settings: Context, resource: str, name: str, *, is_suspended: bool) -> bool:
-    """Say so in the spec; False when it was already so. Raises UserError for what cannot be suspended."""
-    found = find_resource(resource)
+def switch(settings: Context, resource: str, names: tuple[str, ...], *, is_suspended: bool) -> None:
+    """Say so in the spec. Raises UserError for what cannot be suspended."""
+    found, names = find_targets(resource, names)
     if found.kind != TASK_SPAWNER:
         hint = "; 'kelos cancel' stops a Task" if found.kind == TASK else ""
         raise UserError(f"A {found.words[0]} cannot be suspended or resumed, only a taskspawner can{hint}")
-    is_changed = settings.run(_switch(settings, name, is_suspended))
+    if not names:
+        raise click.UsageError("Missing argument 'NAME'; name the taskspawner.")
+    settings.run(_switch(settings, names, is_suspended))
+
+
+async def _switch(settings: Context, names: tuple[str, ...], is_suspended: bool) -> None:
     word = "suspended" if is_suspended else "resumed"
     was = "is already suspended" if is_suspended else "is not suspended"
-    click.echo(f"taskspawner/{name} {word if is_changed else was}")
-    return is_changed
-
-
-async def _switch(settings: Context, name: str, is_suspended: bool) -> bool:
     async with settings.cluster() as cluster:
-        spawner = await get_named(cluster, TASK_SPAWNER, settings.namespace, name)
-        if bool(spawner["spec"].get("suspend")) == is_suspended:
-            return False
-        await cluster.patch(TASK_SPAWNER, settings.namespace, name, {"spec": {"suspend": is_suspended}})
-        return True
+        async for spawner in each_named(cluster, TASK_SPAWNER, settings.namespace, names):
+            name, is_changed = spawner["metadata"]["name"], bool(spawner["spec"].get("suspend")) != is_suspended
+            if is_changed:
+                await cluster.patch(TASK_SPAWNER, settings.namespace, name, {"spec": {"suspend": is_suspended}})
+            click.echo(f"taskspawner/{name} {word if is_changed else was}")
+            if is_changed and is_suspended:
+                resume = f"kelos resume taskspawner {name}"
+                click.echo(f"Its Tasks that run go on; '{resume}' lets it create again", err=True)

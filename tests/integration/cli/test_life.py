@@ -7,6 +7,8 @@ import json
 import pytest
 import yaml
 
+import make
+
 from .person import Person, tells
 
 FAILS = "usage input=10 output=2 cost=0.5\nfail the tests are red"
@@ -90,6 +92,37 @@ def test_a_cancelled_task_ends_and_keeps_what_it_did(neighbour: Person) -> None:
     follow.stdout.close()
 
 
+def test_several_are_named_at_once(neighbour: Person) -> None:
+    """As with kubectl: each that is there is served, and the others are told of together."""
+    for name in ("north", "south"):
+        neighbour.run("run", "--type", "demo", "-p", "sleep 300", "--name", name)
+
+    shown = neighbour.run("get", "task", "north", "nobody", "south", code=3)
+    both = json.loads(neighbour.run("get", "tasks", "north", "south", "-o", "json").stdout)["items"]
+    stopped = neighbour.run("cancel", "task/north", "nobody", "no-one", "south", code=3)
+    deleted = neighbour.run("delete", "tasks", "north", "south")
+
+    assert ["NAME", "north", "south"] == [line.split()[0] for line in shown.stdout.splitlines()]
+    assert 'tasks.kelos.dev "nobody" not found in namespace' in shown.stderr
+    assert ["north", "south"] == [task["metadata"]["name"] for task in both]
+    assert "task/north is being cancelled\ntask/south is being cancelled\n" == stopped.stdout
+    assert 'tasks.kelos.dev "nobody", "no-one" not found in namespace' in stopped.stderr
+    assert "task/north deleted\ntask/south deleted\n" == deleted.stdout
+
+
+def test_a_file_that_the_server_refuses_is_named(neighbour: Person) -> None:
+    """Of many documents in many files, which one, and what is wrong with it."""
+    task = {"apiVersion": "kelos.dev/v1alpha2", "kind": "Task", "metadata": {"name": "odd"}, "spec": {"promt": "x"}}
+    lost = {**task, "metadata": {"name": "lost", "namespace": "nowhere"}, "spec": make.task_manifest()["spec"]}
+
+    misspelt = neighbour.run("apply", "-f", "-", stdin=json.dumps(task), code=3).stderr
+    homeless = neighbour.run("apply", "-f", "-", stdin=json.dumps(lost), code=3).stderr
+
+    assert "Error from server (BadRequest): Task 'odd' in '-': " in misspelt
+    assert 'unknown field "spec.promt"' in misspelt
+    assert "Task 'lost' in '-': Namespace 'nowhere' does not exist; create it, or correct --namespace" in homeless
+
+
 def test_files_are_applied_whole_or_not_at_all(neighbour: Person) -> None:
     """A mistake in the last document leaves the first one unsent."""
     workspace = {
@@ -149,7 +182,7 @@ def test_output_formats_are_contracts(neighbour: Person) -> None:
         (("delete", "tasks", "--all"), 2, "say so with --yes"),
         (("run", "--type", "demo"), 2, "Give the prompt with either --prompt or --prompt-file"),
         (("run", "--type", "other", "-p", "x"), 2, "'other' is not one of"),
-        (("run", "--type", "demo", "-p", "x", "-n", "nowhere"), 3, "nowhere"),
+        (("run", "--type", "demo", "-p", "x", "-n", "nowhere"), 3, "Namespace 'nowhere' does not exist; create it, or"),
         (("frobnicate",), 2, "No such command 'frobnicate'"),
     ],
 )

@@ -67,6 +67,21 @@ def test_a_spawner_is_suspended_and_resumed(neighbour: Person) -> None:
     neighbour.run("delete", "ts", "pause")
 
 
+def test_several_are_suspended_resumed_and_deleted_at_once(neighbour: Person) -> None:
+    """The names that are right count, whatever stands beside them."""
+    for name in ("east", "west"):
+        neighbour.run("apply", "-f", "-", stdin=written(name, when={"cron": {"schedule": "0 3 * * *"}}))
+
+    resumed = neighbour.run("resume", "ts", "east", "nobody", "west", code=3)
+    suspended = neighbour.run("suspend", "taskspawner/east", "taskspawner/west").stdout
+    deleted = neighbour.run("delete", "ts", "east", "west").stdout
+
+    assert "taskspawner/east resumed\ntaskspawner/west resumed\n" == resumed.stdout
+    assert 'taskspawners.kelos.dev "nobody" not found' in resumed.stderr
+    assert "taskspawner/east suspended\ntaskspawner/west suspended\n" == suspended
+    assert "taskspawner/east deleted\ntaskspawner/west deleted\n" == deleted
+
+
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
