@@ -11,6 +11,8 @@ import click
 import pytest
 import yaml
 
+from kelos.agents.demo import parse_program
+from kelos.agents.registry import AGENTS
 from kelos.api.codec import parse_task_spawner
 from kelos.cli import reference
 from kelos.cli.main import COMMANDS, cli
@@ -21,6 +23,8 @@ from kelos.spawning.validity import check_task_spawner
 
 CHECKOUT = Path(__file__).parents[3]
 README = (CHECKOUT / "README.md").read_text()
+AGENTS_PAGE = (CHECKOUT / "docs/agents.md").read_text()
+VERBS = ["write", "append", "commit", "push", "sleep", "say", "usage", "fail", "exit"]
 SPAWNERS = (CHECKOUT / "docs/spawners.md").read_text()
 MAKEFILE = (CHECKOUT / "Makefile").read_text()
 
@@ -49,6 +53,32 @@ def test_every_command_and_flag_is_documented(path: tuple[str, ...]) -> None:
     for option in (p for p in ALL[path].params if isinstance(p, click.Option) and not p.hidden):
         assert option.help
         assert all(f"`{word}`" in section for word in option.opts)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_key_of_every_agents_secret_is_told(name: str) -> None:
+    """Nobody guesses it."""
+    (row,) = [line for line in AGENTS_PAGE.splitlines() if line.startswith(f"| `{name}` |")]
+    program, api_key, oauth = (cell.strip() for cell in row.strip("|").split("|")[1:])
+    agent = AGENTS[name]
+    wanted = agent.credential_env("api-key"), agent.credential_env("oauth")
+
+    assert agent.program == program.strip("`").removeprefix("none")
+    assert wanted == (named(api_key), named(api_key) if oauth == "the same" else named(oauth))
+
+
+def named(cell: str) -> str | None:
+    found = re.match("`([A-Z_]+)`", cell)
+    return found[1] if found else None
+
+
+def test_every_line_of_the_demo_agent_is_told() -> None:
+    """And those that are told are lines of it."""
+    section = AGENTS_PAGE.split("## The demo agent")[1]
+    lines = [line for line in re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE) if not line.startswith("#")]
+    program = "\n".join(line.replace("SECONDS", "1").replace("CODE", "3") for line in lines)
+
+    assert VERBS == [command.verb for command in parse_program(program)]
 
 
 def test_every_command_takes_the_global_flags() -> None:
