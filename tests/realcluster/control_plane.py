@@ -159,13 +159,28 @@ def _prepare_site(
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, outside the range from which the kernel takes ports for clients."""
+    """Ports of 127.0.0.1 that nobody listens on, outside the range from which the kernel takes ports for clients.
+
+    They are this process's until it ends: other test runs beside it choose others, though nobody listens yet.
+    """
     chosen: list[int] = []
     while len(chosen) < count:
         port = random.randrange(20000, 32000)
-        if port not in chosen and _is_free(port):
+        if _is_free(port) and _claims(port):
             chosen.append(port)
     return chosen
+
+
+def _claims(port: int) -> bool:
+    """Take a name that only one process can have at a time; the kernel gives it back when that ends."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0kelos-test-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    claim.detach()
+    return True
 
 
 def _is_free(port: int) -> bool:
