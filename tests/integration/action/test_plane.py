@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -149,22 +150,23 @@ def test_a_cancelled_step_leaves_no_process(local: Job, repository: GitServer):
     hook.write_text(f"#!/bin/sh\necho now > {pipe}\n")
     hook.chmod(0o755)
     before: list[str] = []
+    word = f"unlikely-{token_hex(8)}"
 
     def pushed() -> None:
         pipe.read_text()
-        before.extend(processes_with("unlikely-words"))
+        before.extend(processes_with(word))
         now.set()
 
     threading.Thread(target=pushed, daemon=True).start()
 
     result = local.use(
-        with_=inputs("write A: b", "commit Add", "push", "sleep 600", "say unlikely-words", branch="b"), cancel_when=now
+        with_=inputs("write A: b", "commit Add", "push", "sleep 600", f"say {word}", branch="b"), cancel_when=now
     )
 
     assert 130 == result.codes["Run the Task"], result.log
     assert "cancelled" == result.outputs["conclusion"]
     assert before
-    wait_for("the agent to be gone", lambda: not processes_with("unlikely-words"))
+    wait_for("the agent to be gone", lambda: not processes_with(word))
 
 
 def processes_with(word: str) -> list[str]:

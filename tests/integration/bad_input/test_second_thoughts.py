@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -108,7 +109,8 @@ def test_a_cancelled_agent_keeps_what_it_pushed(plane: Plane):
     """Its branch is there and told; nothing of it runs on."""
     plane.repositories.create("cancelled")
     plane.workspace("cancelled", repo=plane.repositories.url("cancelled"))
-    program = "write A: b\ncommit Add\npush\nsay pushed\nsleep 600\nsay unlikely-words-1"
+    word = f"unlikely-{token_hex(8)}"
+    program = f"write A: b\ncommit Add\npush\nsay pushed\nsleep 600\nsay {word}"
     flags = ("--workspace", "cancelled", "--branch", "kept")
     with Running(plane.doors, run_words("stopped", *flags, prompt=program)) as call:
         call.until("pushed\n")
@@ -120,22 +122,23 @@ def test_a_cancelled_agent_keeps_what_it_pushed(plane: Plane):
     assert sentence_has(call.said, "(Cancelled)", "too slow")
     head = git("rev-parse", "kept", cwd=plane.repositories.bare("cancelled"))
     assert ("kept", head) == (status["results"]["branch"], status["results"]["commit"])
-    assert [] == processes_with("unlikely-words-1")
+    assert [] == processes_with(word)
 
 
 def test_a_stopped_step_takes_its_agent_along(plane: Plane):
     """The signal of a cancelled workflow."""
-    inputs = {"name": "stopped-step", "type": "demo", "prompt": "say begun\nsleep 600\nsay unlikely-words-2"}
+    word = f"unlikely-{token_hex(8)}"
+    inputs = {"name": "stopped-step", "type": "demo", "prompt": f"say begun\nsleep 600\nsay {word}"}
     with Running(plane.doors, inputs=inputs) as step:
         step.until("begun\n")
-        assert processes_with("unlikely-words-2")
+        assert processes_with(word)
         step.signal(signal.SIGINT)
         code = step.end()
 
     assert 130 == code, step.said
     assert ("cancelled", "cancelled") == (step.outputs["conclusion"], step.outputs["failure-reason"])
     plane.until("stopped-step", phase="Failed", reason="Cancelled")
-    wait_for("the agent to be gone", lambda: not processes_with("unlikely-words-2"))
+    wait_for("the agent to be gone", lambda: not processes_with(word))
 
 
 @pytest.mark.parametrize(
