@@ -21,9 +21,9 @@ import pathlib, signal, threading
 def test_waits(tmp_path_factory):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     here = pathlib.Path(__file__)
-    here.with_suffix(".begun").touch()
     try:
-        threading.Event().wait(60)
+        here.with_suffix(".begun").touch()
+        threading.Event().wait(300)
     finally:
         with here.with_suffix(".ends").open("a") as ends:
             ends.write("end ")
@@ -80,10 +80,10 @@ def test_one_failure_is_everybody_s(tmp_path):
 def test_an_interrupt_reaches_all_of_them(tmp_path, number):
     """Each may tidy up before it ends, and nothing is left running."""
     process = start(tmp_path, first=WAITS, second=WAITS)
-    wait_for("both to run", lambda: len([*tmp_path.glob("*.begun")]) == 2, seconds=60)
+    wait_for("both to run", lambda: len([*tmp_path.glob("*.begun")]) == 2, seconds=120)
 
     process.send_signal(number)
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=120)[0]
 
     assert (1, "failed: first, second") == (process.returncode, said.splitlines()[-1])
     if number is signal.SIGINT:
