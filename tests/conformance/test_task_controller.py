@@ -329,7 +329,7 @@ async def test_an_agent_that_cannot_be_repeated_ends_its_task(server: Server) ->
     """The Job waits for ever for a pod that it may not make; the cost of the first one is kept."""
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     async with task_cluster(server) as tasks:
-        await tasks.create(TASK, make.task_manifest(prompt="hang", retries=1, startTimeoutSeconds=8))
+        await tasks.create(TASK, make.task_manifest(prompt="hang", retries=1, startTimeoutSeconds=15))
         await tasks.running()
         server.api.post(server.path("v1", "resourcequotas"), quota).expect()
         (pod,) = (await tasks.cluster.list(POD, tasks.namespace)).items
@@ -340,4 +340,5 @@ async def test_an_agent_that_cannot_be_repeated_ends_its_task(server: Server) ->
         assert ("Failed", "StartTimeout", "0.25") == (status["phase"], status["reason"], status["usage"]["cost"])
         assert "exceeded quota" in status["message"]
         assert ["AgentError"] == [attempt["reason"] for attempt in status["attempts"]]
+        await tasks.let_go()
         assert 1 == len((await tasks.cluster.list(TASK_RECORD, tasks.namespace)).items)
