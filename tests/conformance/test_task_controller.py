@@ -234,7 +234,7 @@ async def test_a_right_pod_of_ones_own_form_costs_one_request_more(server: Serve
 
 
 async def test_a_missing_secret_wakes_its_task_when_it_appears(server: Server) -> None:
-    """No polling interval passes in between."""
+    """The Role lets one Secret be watched by its name; `test_missing.py` says how soon that is."""
     async with task_cluster(server) as tasks:
         credentials = {"type": "api-key", "secretRef": {"name": "key"}}
         await tasks.create(TASK, make.task_manifest(prompt="succeed", type="claude-code", credentials=credentials))
