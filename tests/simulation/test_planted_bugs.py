@@ -198,6 +198,32 @@ def starts_again_when_the_job_is_gone(patch):
     patch.setattr(stop, "REQUESTS", tuple(r for r in stop.REQUESTS if r is not stop.second_job))
 
 
+KEYED = {"type": "claude-code", "credentials": {"type": "api-key", "secretRef": {"name": "key"}}}
+RUN_BY_THE_OTHER = Scenario(
+    seed=1,
+    deeds=(
+        Deed(at=1.0, do="create", name="a", wish=Wish(spec=KEYED)),
+        Deed(at=6.0, do="bring", name="key"),
+        Deed(at=40.0, do="remove job", name="a"),
+    ),
+    faults=(
+        Fault(at=2.0, until=80.0, what="twin"),
+        Fault(at=39.0, until=39.0, what="crash"),
+        Fault(at=4.0, until=80.0, what="frozen cache", kind="Task", amount=1.0),
+    ),
+)
+"""A controller still sees a Task that waits when another one has run it and died, and its Job is gone."""
+
+
+@bug("runs once", scenario=RUN_BY_THE_OTHER)
+def believes_its_cache_about_a_task(patch):
+    async def about_to_start(self, view):
+        return replace(await original(self, view), task=view.task, status=view.status)
+
+    original = StartReader.about_to_start
+    patch.setattr(StartReader, "about_to_start", about_to_start)
+
+
 @bug("runs once", theme="retries")
 def repeats_an_agent_without_end(patch):
     patch.setattr(stop, "REQUESTS", tuple(r for r in stop.REQUESTS if r is not stop.spent_retries))
@@ -380,11 +406,11 @@ def breaks(law: str, scenario: Scenario) -> bool:
     return any(violation.law == law for violation in play(scenario).violations)
 
 
-SCENARIOS = (TWO_ON_A_DISK, UNSEEN_POD, SECOND_JOB, DELETED_JOB, KEPT_RESULTS)
+SCENARIOS = (TWO_ON_A_DISK, UNSEEN_POD, SECOND_JOB, DELETED_JOB, RUN_BY_THE_OTHER, KEPT_RESULTS)
 
 
 def test_the_same_schedules_come_right_without_a_bug():
-    assert [()] * 5 == [play(scenario).violations for scenario in SCENARIOS]
+    assert [()] * len(SCENARIOS) == [play(scenario).violations for scenario in SCENARIOS]
 
 
 @pytest.mark.parametrize("name", BUGS)
