@@ -63,9 +63,9 @@ class Case:
     log: str
     expected: Expected = field(repr=False)
 
-    def job(self, *, retries: int = 0) -> Manifest:
+    def job(self, **spec: Any) -> Manifest:
         """The Job as we build it, with the status of the case."""
-        task = make.task(retries=retries, **self.task)
+        task = make.task(**spec, **self.task)
         workspace = make.workspace(secretRef={"name": "shop-token"})
         request = JobRequest(task=task, prompt=task.spec.prompt, workspace=workspace, settings=Settings())
         built = build_job(request).job
@@ -73,17 +73,17 @@ class Case:
         spec = {**built["spec"], "suspend": self.is_suspended}
         return {**built, "metadata": meta, "spec": spec, "status": self.job_status}
 
-    def view(self, *, retries: int = 0) -> TaskView:
+    def view(self, **spec: Any) -> TaskView:
         """What the planner sees once the pod's end is a few seconds old."""
         status: Manifest = {"jobName": "fix-bug", "phase": "Running"}
         if self.stop:
             status["conditions"] = [{"type": STOP_REQUESTED, "status": "True", **self.stop}]
-        task = make.task(retries=retries, status=status, **self.task)
+        task = make.task(**spec, status=status, **self.task)
         pods = () if self.pod is None else (read_pod(self.pod),)
         ended = max((c.finished_at for pod in pods for c in pod.containers if c.finished_at), default=make.NOW)
         return make.view(
             task,
-            job=read_job(self.job(retries=retries)),
+            job=read_job(self.job(**spec)),
             pods=pods,
             logs={POD_UID: self.log},
             complaints=tuple(read_complaint(event) for event in reversed(self.events)),

@@ -15,7 +15,19 @@ from kelos.action.given.pairs import (
     task_labels,
     variables,
 )
-from kelos.action.given.parsers import RETRIES_LIMIT, bots, choice, duration, flag, names, number, size, suffix
+from kelos.action.given.parsers import (
+    RETRIES_LIMIT,
+    bots,
+    choice,
+    duration,
+    flag,
+    names,
+    number,
+    retriable,
+    size,
+    suffix,
+)
+from kelos.api.reasons import Retriable
 from kelos.errors import UserError
 
 PREFIX = "KELOS_INPUT_"
@@ -65,6 +77,7 @@ class ActionInputs:
     start_timeout: int | None = None
     wait_timeout: int | None = None
     retries: int | None = None
+    retry_on: tuple[Retriable, ...] = ()
     on_timeout: str = "cancel"
     on_cancel: str = "cancel"
     lease: int = 180
@@ -167,6 +180,7 @@ _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "annotations": task_annotations,
     "name-suffix": suffix,
     "retries": number(0, RETRIES_LIMIT),
+    "retry-on": retriable,
     "loop-limit": number(0, 1000),
     "fail-on-no-changes": flag,
     "cleanup": choice("none", "on-success", "always"),

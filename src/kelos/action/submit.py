@@ -71,6 +71,7 @@ def build_manifest(
             timeout_seconds=timeout_seconds(inputs, base),
             start_timeout_seconds=inputs.start_timeout,
             retries=inputs.retries,
+            retry_on=inputs.retry_on,
             ttl_seconds=inputs.ttl,
             labels={**dict(inputs.labels), **run_labels(workflow)},
             annotations={**dict(inputs.annotations), **_lease(inputs, workflow)},

@@ -13,6 +13,7 @@ from kelos.api.checks import INT32_MAX, check_branch, check_name, check_namespac
 from kelos.api.kinds import GROUP, TASK, Manifest
 from kelos.api.names import ANNOTATION_SPEC_HASH, ANNOTATION_TRIGGERED_BY, shorten
 from kelos.api.pod_request import PodRequest, lay_over
+from kelos.api.reasons import Retriable
 from kelos.errors import UserError
 
 AGENT_TYPES = ("claude-code", "codex", "gemini", "opencode", "cursor", "demo")
@@ -51,6 +52,7 @@ class TaskRequest:
     timeout_seconds: int | None = None
     start_timeout_seconds: int | None = None
     retries: int | None = None
+    retry_on: tuple[Retriable, ...] = ()
     ttl_seconds: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +142,7 @@ def _said(request: TaskRequest) -> dict[str, Any]:
         "branch": request.branch,
         "baseRef": request.base_ref,
         "upstreamRepo": request.upstream_repo,
+        "retryOn": [one.value for one in request.retry_on],
     }
     numbers = {
         "timeoutSeconds": _at_least(request.timeout_seconds, 1, "The timeout"),

@@ -65,6 +65,14 @@ class Reason(str, Enum):
         return _kebab(self.value)
 
 
+class Retriable(str, Enum):
+    """Ends of an agent that `spec.retries` may repeat. The others would end the same way again."""
+
+    AGENT_ERROR = Reason.AGENT_ERROR.value
+    AGENT_INCOMPLETE = Reason.AGENT_INCOMPLETE.value
+    RATE_LIMITED = Reason.RATE_LIMITED.value
+
+
 class ClientReason(str, Enum):
     """Endings only a client can see; the Action adds them to `Reason` in its output `failure-reason`."""
 

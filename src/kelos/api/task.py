@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from kelos.api.meta import OPEN_OBJECT, Flag, Int32, Object, rules
 from kelos.api.names import PROMPT_LIMIT_BYTES
+from kelos.api.reasons import Retriable
 from kelos.api.task_status import TaskStatus
 from kelos.api.worker import (
     BASE_REF_IN_A_WORKSPACE,
@@ -72,6 +73,9 @@ class RunFields(WorkerFields):
         "Waiting for other Tasks, the branch or a free place does not count.",
     )
     retries: Int32 = Field(default=0, ge=0, le=5, description="New attempts after an agent's error, 0 when unset.")
+    retry_on: tuple[Retriable, ...] = Field(
+        default=(), max_length=3, description="Which of an agent's ends retries repeats, all of them when empty."
+    )
     strict_template: Flag = Field(
         default=False, description="Fail when the prompt cannot be rendered, instead of sending it as it is."
     )

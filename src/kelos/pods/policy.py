@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from kelos.api import names
 from kelos.api.kinds import Manifest
-from kelos.api.reasons import EXIT_CODES, Reason
+from kelos.api.reasons import EXIT_CODES, Reason, Retriable
 from kelos.api.task import Task
 from kelos.settings import Settings
 
-RETRIABLE = (Reason.AGENT_ERROR, Reason.AGENT_INCOMPLETE, Reason.RATE_LIMITED)
-"""Endings that `spec.retries` may repeat. The others would end the same way again."""
+
+def is_repeated(task: Task, reason: Reason | None) -> bool:
+    """Whether the Task wants another attempt after an agent's end of that kind."""
+    wanted = task.spec.retry_on or tuple(Retriable)
+    return task.spec.retries > 0 and reason is not None and reason.value in [one.value for one in wanted]
 
 
 def failure_policy(task: Task, settings: Settings) -> Manifest:
@@ -41,7 +44,7 @@ def is_reserved(task: Task, exit_code: int | None) -> bool:
 
 
 def _is_reserved_end(task: Task, code: int) -> bool:
-    return code in EXIT_CODES and not (task.spec.retries and EXIT_CODES[code] in RETRIABLE)
+    return code in EXIT_CODES and not is_repeated(task, EXIT_CODES[code])
 
 
 def backoff_limit(task: Task, settings: Settings) -> int:

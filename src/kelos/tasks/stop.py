@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from kelos.api import names
 from kelos.api.conditions import moment
 from kelos.api.kinds import Manifest
 from kelos.api.reasons import Reason
-from kelos.pods.policy import is_final, is_reserved
+from kelos.pods.policy import is_final, is_repeated, is_reserved
 from kelos.tasks.evidence.attempts import attempts_over, faults, record
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
 from kelos.tasks.evidence.facts import Complaint, PodFacts
@@ -92,9 +92,11 @@ def late_start(view: TaskView) -> Stop | None:
 def spent_retries(view: TaskView) -> Stop | None:
     """Kubernetes is about to try again what would end the same way, or what has been tried often enough."""
     over = attempts_over(view)
-    found = faults(record(view, over))
+    entries = record(view, over)
+    found = faults(entries)
     is_spent = (
         found[Fault.TASK] > 0
+        or _is_unwanted(view, entries)
         or found[Fault.AGENT] > view.task.spec.retries
         or found[Fault.INFRASTRUCTURE] > view.settings.infrastructure_retries
     )
@@ -102,6 +104,12 @@ def spent_retries(view: TaskView) -> Stop | None:
         return None
     last = over[-1].diagnosis
     return Stop(reason=last.reason or Reason.AGENT_ERROR, message=last.message)
+
+
+def _is_unwanted(view: TaskView, entries: Iterable[Manifest]) -> bool:
+    """Whether the agent ended in a way that the Task does not want repeated; its exit code need not tell."""
+    ends = [Reason(entry["reason"]) for entry in entries if faults([entry])[Fault.AGENT]]
+    return any(not is_repeated(view.task, end) for end in ends)
 
 
 REQUESTS: tuple[Callable[[TaskView], Stop | None], ...] = (

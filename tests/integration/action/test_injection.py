@@ -208,6 +208,7 @@ WHERE = {
     "annotations": "/metadata/annotations",
     "name-suffix": "/metadata/name",
     "retries": "/spec/retries",
+    "retry-on": "/spec/retryOn",
     "credentials-secret": "/spec/credentials",
     "credentials-type": "/spec/credentials",
     "type": "/spec/type",

@@ -108,6 +108,18 @@ def test_an_agent_that_fails_fails_the_step(local: Job):
     assert "| trying" in result.log.splitlines()
 
 
+@pytest.mark.parametrize(("kinds", "attempts"), [("infra", "1"), ("infra, agent-error", "2")])
+def test_only_ends_of_the_wished_kinds_are_tried_again(local: Job, kinds: str, attempts: str):
+    """An agent's own mistake may cost as much again."""
+    result = local.use(with_=inputs("fail the tests are red", retries="1", **{"retry-on": kinds}))
+
+    assert (1, "agent-error", attempts) == (
+        result.code,
+        result.outputs["failure-reason"],
+        result.outputs["attempt"],
+    ), result.log
+
+
 def test_a_repository_out_of_reach_is_said(local: Job, repository: GitServer):
     """The clone failed, and not the agent."""
     path = local.folder / "workspace/plane.yaml"

@@ -224,6 +224,7 @@ def test_every_wish_for_the_pod_is_a_field_of_the_task(job: Job, real_cluster: C
         "labels": "team=blue",
         "annotations": "example.com/why=because, of this",
         "retries": "2",
+        "retry-on": "rate-limited, agent-incomplete",
     }
     (job.folder / "kubeconfig.json").write_text(real_cluster.kubeconfig.read_text())
 

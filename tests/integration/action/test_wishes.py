@@ -34,10 +34,11 @@ def quick(job: Job, kubernetes: FakeKubernetes) -> Job:
 
 def test_wishes_for_the_pod_reach_its_overrides(quick: Job, kubernetes: FakeKubernetes):
     """Values travel as they are; what comes from a Secret is only named."""
-    result = quick.use(with_={**BASIC, **WISHES, "retries": "2"})
+    result = quick.use(with_={**BASIC, **WISHES, "retries": "2", "retry-on": "infra"})
 
     assert 0 == result.code, result.log
-    assert (POD, 2) == tuple(kubernetes.task()["spec"][key] for key in ("podOverrides", "retries"))
+    spec = kubernetes.task()["spec"]
+    assert (POD, 2, ["RateLimited"]) == tuple(spec[key] for key in ("podOverrides", "retries", "retryOn"))
 
 
 def test_a_base_needs_a_workspace(quick: Job, kubernetes: FakeKubernetes):

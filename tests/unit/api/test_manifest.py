@@ -14,6 +14,7 @@ from kelos.api.manifest import (
 )
 from kelos.api.names import ANNOTATION_SPEC_HASH, ANNOTATION_TRIGGERED_BY
 from kelos.api.pod_request import PodRequest
+from kelos.api.reasons import Retriable
 from kelos.errors import UserError
 
 
@@ -71,6 +72,7 @@ def test_every_wish_has_its_field():
             timeout_seconds=90,
             start_timeout_seconds=60,
             retries=2,
+            retry_on=(Retriable.RATE_LIMITED,),
             ttl_seconds=0,
             labels={"team": "blue"},
             triggered_by="{}",
@@ -94,6 +96,7 @@ def test_every_wish_has_its_field():
         "timeoutSeconds": 90,
         "startTimeoutSeconds": 60,
         "retries": 2,
+        "retryOn": ["RateLimited"],
         "ttlSecondsAfterFinished": 0,
     } == task["spec"]
     assert ("ci", {"team": "blue"}) == (task["metadata"]["namespace"], task["metadata"]["labels"])

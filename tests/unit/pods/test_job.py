@@ -436,6 +436,12 @@ class TestRetries:
         """Rejected credentials stay rejected."""
         assert 86 in self.rules(retries=2)[-1]["onExitCodes"]["values"]
 
+    def test_only_the_ends_that_are_named_are_repeated(self):
+        """A rate limit passes; an agent that was cut off may be cut off again."""
+        values = self.rules(retries=2, retryOn=["RateLimited"])[-1]["onExitCodes"]["values"]
+
+        assert [True, True, False] == [code in values for code in (80, 81, 85)]
+
     def test_the_tasks_own_policy_replaces_ours(self):
         policy = {"rules": [{"action": "Count", "onExitCodes": {"operator": "In", "values": [7]}}]}
 

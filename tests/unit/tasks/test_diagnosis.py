@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 import make
 from diagnosis_cases import Case, cases
 from kelos.api.outcome import Outcome
-from kelos.api.reasons import Reason
+from kelos.api.reasons import Reason, Retriable
 from kelos.local.jobs.control.failure_policy import Action, judge
 from kelos.tasks.evidence.attempts import attempts_over, lost_captures
 from kelos.tasks.evidence.diagnosis import Diagnosis, Fault
@@ -56,6 +57,18 @@ def test_an_end_says_how_it_came_and_whose_fault_it_is(case):
 def test_only_what_may_be_repeated_is_repeated(case):
     """By the policy that Kubernetes follows and by what we stop: an agent that runs again costs money."""
     assert case.expected.repeated == (is_repeated(case, retries=0), is_repeated(case, retries=1))
+
+
+@pytest.mark.parametrize("case", [c for c in ENDING if c.expected.fault == "Agent"], ids=lambda case: case.name)
+def test_an_agents_end_is_repeated_where_that_kind_is_wanted(case):
+    """A provider's limit passes; the agent's own mistake may cost as much again."""
+    own = case.expected.reason.value
+    others = [kind.value for kind in Retriable if kind.value != own]
+
+    assert (is_repeated(case, retries=1), False) == (
+        is_repeated(case, retries=1, retryOn=[own]),
+        is_repeated(case, retries=1, retryOn=others),
+    )
 
 
 @pytest.mark.parametrize("case", [c for c in ENDING if c.expected.verdict], ids=lambda case: case.name)
@@ -174,10 +187,10 @@ def late(case: Case) -> TaskView:
     return replace(view, now=view.pods[0].created_at + timedelta(seconds=20))
 
 
-def is_repeated(case: Case, *, retries: int) -> bool:
+def is_repeated(case: Case, **spec: Any) -> bool:
     """Whether another pod follows: Kubernetes makes one, and we let it."""
     assert case.pod is not None
     if case.pod["status"]["phase"] != "Failed" or case.job_status.get("conditions"):
         return False
-    verdict = judge(case.job(retries=retries)["spec"]["podFailurePolicy"], case.pod)
-    return verdict.action is not Action.FAIL_JOB and stop_request(case.view(retries=retries)) is None
+    verdict = judge(case.job(**spec)["spec"]["podFailurePolicy"], case.pod)
+    return verdict.action is not Action.FAIL_JOB and stop_request(case.view(**spec)) is None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from kelos.api.checks import duration_seconds, excerpt
+from kelos.api.reasons import Reason, Retriable
 from kelos.errors import UserError
 
 RETRIES_LIMIT = 5  # of the Task's schema
@@ -67,6 +68,15 @@ def number(least: int, most: int) -> Callable[[str, str], int]:
         return int(word)
 
     return parse
+
+
+def retriable(text: str, name: str) -> tuple[Retriable, ...]:
+    """Ends of an agent, in the words of the output `failure-reason`; `infra` for those that are not its own fault."""
+    words = {Reason(one.value).kebab: one for one in Retriable} | {"infra": Retriable.RATE_LIMITED}
+    for word in names(text, name):
+        if word not in words:
+            raise UserError(f"The input `{name}` holds '{excerpt(word)}': use {', '.join(words)}")
+    return tuple(dict.fromkeys(words[word] for word in names(text, name)))
 
 
 def suffix(text: str, name: str) -> str:

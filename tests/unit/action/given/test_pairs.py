@@ -107,6 +107,7 @@ def test_labels_and_annotations():
         ({"annotations": "a.kelos.dev/b=x"}, "what belongs to kelos.dev is Kelos' own"),
         ({"annotations": "Bad/b=x"}, "What stands before the '/' in the input `annotations`, 'Bad' is not a legal"),
         ({"retries": "6"}, "The input `retries` is '6': it must be a whole number from 0 to 5"),
+        ({"retry-on": "evicted"}, "holds 'evicted': use agent-error, agent-incomplete, rate-limited, infra"),
         ({"retries": "-1"}, "The input `retries` is '-1'"),
         ({"loop-limit": "many"}, "The input `loop-limit` is 'many'"),
         ({"cleanup": "yes"}, "The input `cleanup` is 'yes': it must be one of none, on-success, always"),
