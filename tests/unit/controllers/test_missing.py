@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 import make
-from kelos.api.kinds import AGENT_CONFIG, CRD, JOB, NAMESPACE, SECRET, TASK, WORKSPACE, Manifest
+from kelos.api.kinds import AGENT_CONFIG, CONFIG_MAP, CRD, JOB, NAMESPACE, SECRET, TASK, WORKSPACE, Manifest
 from kelos.controllers.task import TaskController
 from kelos.errors import NotFound
 from kelos.install.crds import build_crds
@@ -27,6 +27,9 @@ WAITED_SECONDS = 130.0
 SOON_SECONDS = 1.0
 KEY = {"type": "claude-code", "credentials": {"type": "api-key", "secretRef": {"name": "key"}}}
 REPO, HOUSE = {"name": "repo"}, {"name": "house"}
+ENTRY = {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "modes", "key": "mode"}}}
+SERVER = {"name": "notes", "type": "stdio", "command": "notes", "env": [ENTRY]}
+MODES = {"metadata": {"name": "modes", "namespace": make.NAMESPACE}, "data": {"mode": "brief"}}
 
 
 @pytest.fixture
@@ -68,13 +71,16 @@ async def has_job(cluster: LocalCluster) -> bool:
         ({"type": None, "credentials": None, "worker": {**KEY, "credentials": {"type": "none"}, "workspaceRef": REPO}},
          WORKSPACE, make.workspace_manifest()),
         ({"agentConfigRefs": [HOUSE]}, AGENT_CONFIG, make.agent_config_manifest(agentsMD="Be brief")),
+        ({"agentConfigRefs": [HOUSE]}, CONFIG_MAP, MODES),
         ({"dependsOn": ["first"]}, TASK, make.task_manifest("first")),
     ],
-    ids=["Secret", "Workspace", "Workspace of worker", "AgentConfig", "dependency"],
+    ids=["Secret", "Workspace", "Workspace of worker", "AgentConfig", "ConfigMap", "dependency"],
 )  # fmt: skip
 async def test_what_a_task_waits_for_wakes_it(spec: Manifest, kind, missing: Manifest):
     """No polling interval passes in between."""
     cluster, work = await controlled()
+    if kind is CONFIG_MAP:
+        await cluster.create(AGENT_CONFIG, make.agent_config_manifest(mcpServers=[SERVER]))
     manifest = make.task_manifest(**spec)
     manifest["spec"] = {name: value for name, value in manifest["spec"].items() if value is not None}
     await cluster.create(TASK, manifest)
