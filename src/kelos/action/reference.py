@@ -24,6 +24,10 @@ OUTPUTS_NOTE = """\
 Every output is always written; what is unknown, or was not safe to pass on, is empty. `task-name`, `namespace`,
 `task-uid` and `created` are written as soon as the Task exists, so that a step which is killed leaves them.
 """
+LOG_NOTE = """\
+Every line of the agent begins with `| `, so that no workflow command counts in it. A problem matcher that an earlier
+step has added may still make annotations of it: take it away before with `echo "::remove-matcher owner=NAME::"`.
+"""
 ENDINGS_NOTE = """\
 `on-failure: warn` turns exit code 1 into 0 and leaves the outputs as they are.
 """
@@ -39,6 +43,8 @@ def pages() -> Iterator[tuple[str, str]]:
         "## Outputs\n",
         OUTPUTS_NOTE,
         _table(("Output", "Meaning"), _outputs(action["outputs"])),
+        "## The log\n",
+        LOG_NOTE,
         "## How a step ends\n",
         _table(("`conclusion`", "Exit code", "`failure-reason`"), _endings()),
         ENDINGS_NOTE,

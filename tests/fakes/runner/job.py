@@ -197,7 +197,12 @@ class Job:
             return inputs[match[1]]
         if match := re.fullmatch(r"steps\.([\w-]+)\.outputs\.([\w-]+)", term):
             return result.steps.get(match[1], {}).get(match[2], "")
-        known = {"toJSON(matrix)": self.matrix, "job.check_run_id": self.check_run_id, "github.token": self.token}
+        known = {
+            "toJSON(matrix)": self.matrix,
+            "job.check_run_id": self.check_run_id,
+            "github.action_ref": "v1",
+            "github.token": self.token,
+        }
         assert term in known, f"The runner does not know {term}"
         return known[term]
 

@@ -1,6 +1,7 @@
 """A workflow step from `uses:` to step outputs: what a user of the Action sees."""
 
 import json
+import re
 from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
@@ -299,6 +300,33 @@ def test_logs_on_failure_are_shown_only_then(job: Job, kubernetes: FakeKubernete
     shown = [line for line in result.log.splitlines() if line.startswith("| ")]
     assert [f"| line {n}" for n in range(10, 60)] == shown
     assert "::group::The last 50 lines of the log" in commands(result.log)
+
+
+def test_a_task_says_which_run_asked_for_it(job: Job, kubernetes: FakeKubernetes):
+    """Whoever finds it in the cluster finds the workflow too, by hand and by label."""
+    succeeding(kubernetes)
+    job.env |= {"GITHUB_WORKFLOW": "Release", "GITHUB_SHA": "b" * 40, "GITHUB_SERVER_URL": "https://github.acme.test"}
+
+    job.use(with_=BASIC)
+
+    metadata = kubernetes.task()["metadata"]
+    said = json.loads(metadata["annotations"]["kelos.dev/triggered-by"])
+    assert {
+        "kind": "github-actions",
+        "repository": "acme/widgets",
+        "run": "16",
+        "attempt": "1",
+        "job": "fix",
+        "workflow": "Release",
+        "actor": "octocat",
+        "event": "push",
+        "sha": "b" * 40,
+        "action": "v1",
+        "url": "https://github.acme.test/acme/widgets/actions/runs/16",
+    } == {key: value for key, value in said.items() if key != "leg"}
+    assert ("16", "1") == tuple(metadata["labels"][f"kelos.dev/run-{key}"] for key in ("id", "attempt"))
+    assert {"kelos.dev/repository-hash", "kelos.dev/leg-hash"} <= metadata["labels"].keys()
+    assert re.fullmatch(r"[0-9a-f]{64}", metadata["annotations"]["kelos.dev/spec-hash"])
 
 
 def test_a_second_use_in_the_same_job_is_another_task(job: Job, kubernetes: FakeKubernetes):

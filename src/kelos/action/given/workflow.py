@@ -26,6 +26,7 @@ class Workflow:
     actor: str = ""
     event: str = ""
     sha: str = ""
+    action_ref: str = ""
     subject: str = ""
     server_url: str = "https://github.com"
     folder: Path = Path()
@@ -53,6 +54,7 @@ class Workflow:
             "actor": self.actor,
             "event": self.event,
             "sha": self.sha,
+            "action": self.action_ref,
             "url": self.url,
         }
         return json.dumps({key: value for key, value in facts.items() if value}, separators=(",", ":"))
@@ -76,6 +78,7 @@ def read_workflow(env: Mapping[str, str], *, run_id: str, suffix: str = "") -> W
         actor=env.get("GITHUB_TRIGGERING_ACTOR") or env.get("GITHUB_ACTOR", ""),
         event=env.get("GITHUB_EVENT_NAME", ""),
         sha=env.get("GITHUB_SHA", ""),
+        action_ref=env.get("KELOS_ACTION_REF", ""),
         server_url=env.get("GITHUB_SERVER_URL") or "https://github.com",
         folder=Path(env.get("GITHUB_WORKSPACE") or "."),
         is_actions=env.get("GITHUB_ACTIONS") == "true",
