@@ -60,6 +60,31 @@ def test_a_task_from_apply_to_delete(ctl, neighbour: Person) -> None:
     wait_for("all of it to go", lambda: "" == ctl("get", "pods,jobs", "-l", "kelos.dev/task=k", "-o", "name"))
 
 
+def test_a_spawner_may_go_and_leave_its_tasks(ctl) -> None:
+    """What waits for a place of its own then has nobody to wait for, and what runs goes on."""
+    template = {"type": "demo", "credentials": {"type": "none"}, "promptTemplate": "say hi"}
+    spec = {"suspend": True, "when": {"cron": {"schedule": "0 3 * * *"}}, "taskTemplate": template}
+    meta = {"apiVersion": "kelos.dev/v1alpha2", "kind": "TaskSpawner", "metadata": {"name": "nightly"}}
+    ctl("apply", "-f", "-", stdin={**meta, "spec": spec})
+    uid = ctl("get", "taskspawner", "nightly", "-o", "jsonpath={.metadata.uid}")
+    owner = {"apiVersion": meta["apiVersion"], "kind": "TaskSpawner", "name": "nightly", "uid": uid, "controller": True}
+    own = task("nightly-1", "say hi")
+    own["metadata"] = {
+        "name": "nightly-1",
+        "labels": {"kelos.dev/taskspawner": "nightly"},
+        "annotations": {"kelos.dev/admission": "required"},
+        "ownerReferences": [owner],
+    }
+    ctl("create", "-f", "-", stdin=own)
+    ctl("wait", "--for=jsonpath={.status.reason}=ConcurrencyLimit", "task/nightly-1", "--timeout=30s")
+
+    ctl("delete", "taskspawner", "nightly", "--cascade=orphan", "--timeout=30s")
+
+    ctl("wait", "--for=jsonpath={.status.phase}=Succeeded", "task/nightly-1", "--timeout=30s")
+    assert "" == ctl("get", "task", "nightly-1", "-o", "jsonpath={.metadata.ownerReferences}")
+    ctl("delete", "task", "nightly-1", "--timeout=30s")
+
+
 def test_server_side_apply_and_explain(ctl) -> None:
     """What a GitOps tool does, and what a person who forgot a field does."""
     assert "serverside-applied" in ctl("apply", "--server-side", "-f", "-", stdin=task("s", "say x"))
