@@ -13,11 +13,17 @@ HEARTBEAT_SECONDS = 60.0
 WAIT_MARGIN_SECONDS = 120
 
 
-def wait_seconds(*, timeout: int | None, start_timeout: int | None, wait_timeout: int | None) -> float:
-    """How long to wait while nothing of Kelos' own holds the Task up; a missing time limit means for ever."""
+def wait_seconds(spec: Manifest, wait_timeout: int | None) -> float:
+    """How long to wait while nothing of Kelos' own holds the Task up; a missing time limit means for ever.
+
+    The time limit is one attempt's.
+    """
     if wait_timeout:
         return float(wait_timeout)
-    return float("inf") if timeout is None else float(timeout + (start_timeout or 600) + WAIT_MARGIN_SECONDS)
+    timeout, attempts = spec.get("timeoutSeconds"), 1 + (spec.get("retries") or 0)
+    if timeout is None:
+        return float("inf")
+    return float(timeout * attempts + (spec.get("startTimeoutSeconds") or 600) + WAIT_MARGIN_SECONDS)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+import make
 from fakes.kubernetes import Fault, fake_kubernetes
 from kelos.action.api.client import Api
 from kelos.action.api.credentials import Credentials
@@ -18,6 +19,8 @@ from kelos.action.limits import Limits, Silence, wait_seconds
 from kelos.action.submit import Unsure, build_manifest, lease, submit
 from kelos.api.reasons import ClientReason
 from kelos.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
+from kelos.pods.policy import job_deadline_seconds
+from kelos.settings import Settings
 
 
 class Clock:
@@ -185,12 +188,29 @@ def test_a_limit_that_was_given_means_what_it_says():
 
 
 @pytest.mark.parametrize(
-    ("timeout", "start", "wait", "seconds"),
-    [(3600, None, None, 4320.0), (60, 30, None, 210.0), (60, 30, 5, 5.0), (None, None, None, float("inf"))],
+    ("spec", "wait", "seconds"),
+    [
+        ({"timeoutSeconds": 3600}, None, 4320.0),
+        ({"timeoutSeconds": 60, "startTimeoutSeconds": 30}, None, 210.0),
+        ({"timeoutSeconds": 60, "retries": 2}, None, 900.0),
+        ({"timeoutSeconds": 60}, 5, 5.0),
+        ({}, None, float("inf")),
+    ],
 )
-def test_the_wait_is_longer_than_what_the_cluster_enforces(timeout, start, wait, seconds):
-    """The cluster's own verdict is the better one, so it gets the time to give it."""
-    assert seconds == wait_seconds(timeout=timeout, start_timeout=start, wait_timeout=wait)
+def test_the_wait_has_a_limit(spec, wait, seconds):
+    """That of the user, else what all attempts may take."""
+    assert seconds == wait_seconds(spec, wait)
+
+
+@pytest.mark.parametrize("retries", [0, 1, 5])
+@pytest.mark.parametrize("start", [1, 600])
+def test_the_wait_is_longer_than_what_the_cluster_enforces(retries, start):
+    """The cluster's own verdict is the better one, and an agent that was asked to try again gets its time."""
+    spec = {"timeoutSeconds": 3600, "startTimeoutSeconds": start, "retries": retries}
+
+    enforced = job_deadline_seconds(make.task(**spec), Settings())
+
+    assert enforced < wait_seconds(spec, None)
 
 
 def test_a_silent_minute_is_broken_by_a_heartbeat():

@@ -87,11 +87,7 @@ class Followed:
         self._verdict: Ending | None = None
         self.decided_at = float("inf")
         self._limits = Limits(
-            wait_seconds=wait_seconds(
-                timeout=manifest["spec"].get("timeoutSeconds"),
-                start_timeout=manifest["spec"].get("startTimeoutSeconds"),
-                wait_timeout=inputs.wait_timeout,
-            ),
+            wait_seconds=wait_seconds(manifest["spec"], inputs.wait_timeout),
             began_at=around.clock(),
             counts_patience=bool(inputs.wait_timeout),
         )
