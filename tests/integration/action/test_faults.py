@@ -256,6 +256,20 @@ def test_a_watch_that_is_told_410_lists_again(job: Job, kubernetes: FakeKubernet
     assert 0 == job.use(with_=BASIC).code
 
 
+def test_results_that_come_after_the_phase_count(job: Job, kubernetes: FakeKubernetes):
+    """Other controllers write them a moment later; the next step of the workflow needs them."""
+
+    def end(name: str) -> None:
+        kubernetes.set_status(name, phase="Succeeded")
+        kubernetes.set_status(name, results={"branch": "late"})
+
+    when_watched(kubernetes, end)
+
+    result = job.use(with_={**BASIC, "logs": "none", "require-results": "branch"})
+
+    assert (0, "late") == (result.code, result.outputs["branch"]), result.log
+
+
 def test_a_deletion_by_somebody_is_not_a_hang(job: Job, kubernetes: FakeKubernetes):
     """The Task is never made again: whoever deleted it meant it."""
     when_watched(kubernetes, kubernetes.delete)

@@ -92,14 +92,16 @@ def test_the_plane_knows_nothing_of_the_workflow(job: Job, kubernetes: FakeKuber
     assert "s3cr3t" not in found
 
 
-def test_the_step_closes_its_own_environment():
-    """It needs the job's tokens itself, and /proc shows them to everybody of the same user."""
+def test_the_step_closes_its_own_environment(job: Job, plane: Path):
+    """It needs the job's tokens itself, and /proc shows them to everybody of the same user, agents too."""
     script = (
-        "import ctypes; from kelos.action.local import hide_from_neighbours; hide_from_neighbours(); "
-        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
+        "import ctypes, sys; from pathlib import Path; from kelos.action.local import LocalPlane\n"
+        "with LocalPlane(sys.argv[1], {'PATH': '/usr/bin:/bin'}, Path(sys.argv[2])):\n"
+        "    print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"  # PR_GET_DUMPABLE
     )
+    argv = [sys.executable, "-c", script, job.env["KELOS_PYTHON"], str(job.folder / "plane.log")]
 
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    said = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120)
 
     assert "0\n" == said.stdout
 

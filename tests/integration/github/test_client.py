@@ -232,6 +232,24 @@ async def test_a_session_of_one_account_serves_no_other():
     assert [None, None] == cookies
 
 
+async def test_an_answer_that_trickles_ends(monkeypatch):
+    """Each byte comes in time, the answer does not: one such connection must not hold a TaskSpawner up."""
+
+    class Trickle(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            for _ in range(100):
+                yield b" "
+                await asyncio.sleep(0.01)
+            yield b"[]"
+
+    monkeypatch.setattr(wire, "WHOLE_SECONDS", 0.1)
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=Trickle()))
+    bench = Bench(client=httpx.AsyncClient(transport=transport))
+
+    with pytest.raises(RemoteError, match="cannot be reached"):
+        await numbers(bench)
+
+
 async def test_an_endless_answer_is_cut(monkeypatch):
     monkeypatch.setattr(wire, "LARGEST_BYTES", 1000)
     bench = Bench()
