@@ -341,6 +341,21 @@ def test_a_second_use_in_the_same_job_is_another_task(job: Job, kubernetes: Fake
     assert (3, 3) == (len(names), len(kubernetes.tasks))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "ends"), [(BASIC["prompt"], (0, "false")), ("Something else", (2, ""))], ids=["equal", "other"]
+)
+def test_a_step_that_is_run_again_takes_only_what_it_asked_for(job: Job, kubernetes: FakeKubernetes, prompt, ends):
+    """The answer to its create was lost with the step: the same again is its own Task, anything else is not."""
+    succeeding(kubernetes)
+    job.use(with_=BASIC)
+    (job.folder / "temp/kelos-1").rename(job.folder / "lost")
+
+    again = job.use(with_={**BASIC, "prompt": prompt})
+
+    assert (*ends, 1) == (again.code, again.outputs["created"], len(kubernetes.tasks)), again.log
+    assert again.code == 0 or "was made by this step with other inputs" in again.outputs["message"]
+
+
 def test_a_rerun_may_adopt_the_equal_task_of_an_earlier_attempt(job: Job, kubernetes: FakeKubernetes):
     """Re-running a pipeline after a late step failed need not pay the agent twice, if the user says so."""
     succeeding(kubernetes, results={"branch": "b"})
