@@ -6,11 +6,13 @@ add ──▶ dirty, ready ──get──▶ processing ──done──▶ gon
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Hashable
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from kelos.cluster.pace import backoff, now
+from kelos.cluster.turns import PartyOf, Turns
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -26,12 +28,18 @@ class Meter(Protocol):
 
 
 class Queue(Generic[Key]):
-    """`while (key := await queue.get()) is not None:` work on it, then `forget` or `retry`, and always `done`."""
+    """`while (key := await queue.get()) is not None:` work on it, then `forget` or `retry`, and always `done`.
 
-    def __init__(self, *, rng: Random | None = None, meter: Meter | None = None) -> None:
+    With `party_of` no party's keys keep all workers from those of others.
+    """
+
+    def __init__(
+        self, *, rng: Random | None = None, meter: Meter | None = None, party_of: PartyOf[Key] | None = None
+    ) -> None:
         self._rng = rng or Random()
         self._meter = meter
-        self._ready: asyncio.Queue[Key | None] = asyncio.Queue()
+        self._ready: Turns[Key] = Turns(party_of)
+        self._idle: deque[asyncio.Future[None]] = deque()
         self._dirty: dict[Key, float] = {}
         self._processing: dict[Key, float] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -55,7 +63,7 @@ class Queue(Generic[Key]):
             return
         self._dirty[key] = now()
         if key not in self._processing:
-            self._ready.put_nowait(key)
+            self._offer(key)
         self._measure_depth()
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -86,9 +94,8 @@ class Queue(Generic[Key]):
 
     async def get(self) -> Key | None:
         """The next key, which no other worker has until `done`; None once the queue is shut."""
-        key = await self._ready.get()
+        key = await self._next()
         if key is None:
-            self._ready.put_nowait(None)  # for the next worker
             return None
         waited_seconds = now() - self._dirty.pop(key)
         self._processing[key] = now()
@@ -101,8 +108,10 @@ class Queue(Generic[Key]):
     def done(self, key: Key) -> None:
         """The worker is through with the key, well or not."""
         del self._processing[key]
+        self._ready.done(key)
         if key in self._dirty:
-            self._ready.put_nowait(key)
+            self._ready.add(key)
+        self._wake()
         if not self._processing:
             self._is_idle.set()
 
@@ -113,10 +122,44 @@ class Queue(Generic[Key]):
             timer.cancel()
         self._timers.clear()
         self._dirty.clear()
-        while not self._ready.empty():
-            self._ready.get_nowait()
-        self._ready.put_nowait(None)
+        self._ready.clear()
+        while self._idle:
+            self._wake()
         await self._is_idle.wait()
+
+    async def _next(self) -> Key | None:
+        while not self._is_shut:
+            key = self._ready.take(len(self._idle) + 1)
+            if key is not None:
+                if self._ready:
+                    self._wake()
+                return key
+            called = asyncio.get_running_loop().create_future()
+            self._idle.append(called)
+            try:
+                await called
+            except asyncio.CancelledError:
+                self._gone(called)
+                raise
+        return None
+
+    def _gone(self, called: asyncio.Future[None]) -> None:
+        """A worker that waits no more; if it was called just now, another one is."""
+        if called in self._idle:
+            self._idle.remove(called)
+        else:
+            self._wake()
+
+    def _offer(self, key: Key) -> None:
+        self._ready.add(key)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have one worker look for a key: the one that waits for the longest time."""
+        while self._idle:
+            if not (called := self._idle.popleft()).done():
+                called.set_result(None)
+                return
 
     def _add_due(self, key: Key) -> None:
         del self._timers[key]
