@@ -17,6 +17,7 @@ from kelos.sources.github.issues import Issues
 from kelos.sources.github.items.where import Where
 from kelos.sources.github.mirror import Mirrors
 from kelos.sources.github.pull_requests import PullRequests
+from kelos.sources.shelf import Shelf
 
 
 @dataclass
@@ -32,7 +33,9 @@ class Counts:
 class Bench:
     """`slept` are the waits the client took; they are waits of GitHub's clock, too."""
 
-    def __init__(self, server: GitHubServer | None = None, *, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self, server: GitHubServer | None = None, *, client: httpx.AsyncClient | None = None, shelf: Shelf | None = None
+    ) -> None:
         self.server = server or GitHubServer()
         self.counts = Counts()
         self.slept: list[float] = []
@@ -45,19 +48,21 @@ class Bench:
             meter=self.counts,
         )
 
-        self.mirrors = Mirrors(self.github, monotonic=lambda: self.server.now.timestamp(), chance=lambda: 0.5)
+        self.mirrors = Mirrors(
+            self.github, monotonic=lambda: self.server.now.timestamp(), chance=lambda: 0.5, shelf=shelf
+        )
 
-    def issues(self, token: str = TOKEN, **spec: Any) -> Issues:
+    def issues(self, token: str = TOKEN, *, owner: str = "", repository: str = "", **spec: Any) -> Issues:
         """A source as a TaskSpawner with that spec has it, asked every minute."""
-        where, wanted = self._where(), GitHubIssues.model_validate(spec)
-        return Issues(self.github, self.mirrors, self.account(token), where, wanted, poll_seconds=60)
+        where, wanted = self._where(repository), GitHubIssues.model_validate(spec)
+        return Issues(self.github, self.mirrors, self.account(token), where, wanted, poll_seconds=60, owner=owner)
 
     def pulls(self, token: str = TOKEN, **spec: Any) -> PullRequests:
         where, wanted = self._where(), GitHubPullRequests.model_validate(spec)
         return PullRequests(self.github, self.mirrors, self.account(token), where, wanted, poll_seconds=60)
 
-    def _where(self) -> Where:
-        return Where(api_url=self.server.base, repository=self.server.shop.name)
+    def _where(self, repository: str = "") -> Where:
+        return Where(api_url=self.server.base, repository=repository or self.server.shop.name)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -44,6 +44,8 @@ class Settings:
     prepare_limits: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({"cpu": "1", "memory": "1Gi", "ephemeral-storage": "10Gi"})
     )
+    source_memory_bytes: int | None = None
+    """What is kept from sources takes so much at most; a quarter of the container's limit when None."""
     spawner_image: str | None = f"{REGISTRY}/kelos:latest"
     """Of the process that a Dedicated TaskSpawner gets; None where no Deployments and CronJobs are run."""
     spawner_requests: Mapping[str, str] = field(

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import click
 
+from kelos.api.quantity import bytes_of
 from kelos.cli.settings import Context, pass_settings
 from kelos.errors import KelosError
 from kelos.settings import AGENT_TYPES, Settings, default_images
+
+LEAST_SOURCE_MEMORY = 16 * 1024 * 1024
 
 
 def log_options(deed: Callable[..., None]) -> Callable[..., None]:
@@ -59,6 +62,11 @@ def command() -> None:
 @click.option("--spawner-resource-limits", "limits", metavar="NAME=QUANTITY,…", help="What they may use at most.")
 @click.option("--persistent-size", metavar="QUANTITY", help="Storage of a persistent Workspace (default 10Gi).")
 @click.option("--persistent-storage-class", metavar="NAME", help="Its storage class (default: the cluster's).")
+@click.option(
+    "--source-memory",
+    metavar="QUANTITY",
+    help="Memory for what is kept from sources (default: a quarter of the container's limit, 256Mi without one).",
+)
 @click.option("--health-port", type=click.IntRange(1, 65535), metavar="PORT", help="Serve /healthz, /readyz, /metrics.")
 @log_options
 @pass_settings
@@ -75,6 +83,7 @@ def controller(
     limits: str | None,
     persistent_size: str | None,
     persistent_storage_class: str | None,
+    source_memory: str | None,
     health_port: int | None,
     log_level: str,
     log_format: str,
@@ -98,6 +107,7 @@ def controller(
         spawner_limits=_quantities(limits) if limits else defaults.spawner_limits,
         persistent_size=persistent_size or defaults.persistent_size,
         persistent_storage_class=persistent_storage_class,
+        source_memory_bytes=_bytes(source_memory) if source_memory else None,
     )
 
     async def run() -> None:
@@ -170,6 +180,13 @@ def _pairs(images: tuple[str, ...]) -> list[tuple[str, str]]:
             raise click.BadParameter(f"'{text}' must be TYPE=IMAGE with TYPE one of {', '.join(AGENT_TYPES)}")
         pairs.append((agent, image))
     return pairs
+
+
+def _bytes(text: str) -> int:
+    found = bytes_of(text)
+    if found is None or found < LEAST_SOURCE_MEMORY:
+        raise click.BadParameter(f"'{text}' must be a quantity of at least 16Mi, such as 256Mi")
+    return found
 
 
 def _quantities(text: str) -> dict[str, str]:

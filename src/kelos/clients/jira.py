@@ -5,7 +5,6 @@ Cloud pages by token at `search/jql`; Data Center does not know that address and
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from kelos.clients.flight import LIST_BYTES, Flight, TooMuch, decode
 from kelos.clients.jira_login import KEY_TOKEN, KEY_USER, Site
 from kelos.clients.reach import Reach
 from kelos.clients.web import Answer, Bounds, Request, Unanswered, ask, site, words
@@ -33,14 +33,6 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The issues of a search in Jira's order, each once."""
-
-    issues: tuple[Json, ...]
-    is_complete: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Comments:
     """A page of comments, and how many there are on all pages."""
 
@@ -52,25 +44,28 @@ class Jira:
     """Asks any number of sites. It remembers which of them page by number, and until when to leave which alone."""
 
     def __init__(
-        self, client: httpx.AsyncClient, *, now: Callable[[], datetime], monotonic: Callable[[], float]
+        self,
+        client: httpx.AsyncClient,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        flight: Flight | None = None,
     ) -> None:
         self._client = client
+        self._flight = flight or Flight()
         self._reach = Reach("Jira", monotonic)
         self._now = now
         self._by_number: dict[str, None] = {}
         self._limited: dict[Site, datetime] = {}
 
-    async def search(self, place: Site, jql: str, fields: tuple[str, ...], *, most: int) -> Found:
-        """Every issue that matches, up to `most`."""
-        issues: dict[str, Json] = {}
+    async def search(self, place: Site, jql: str, fields: tuple[str, ...]) -> AsyncGenerator[list[Json]]:
+        """Every issue that matches, in Jira's order, page by page; one that moves meanwhile may come twice."""
         query = {"jql": jql, "maxResults": str(PAGE), "fields": ",".join(fields)}
         async with aclosing(self._pages(place, query)) as pages:
             async for page in pages:
                 for issue in page:
-                    issues.setdefault(_key(issue, place), issue)
-                if len(issues) > most:
-                    return Found(issues=tuple(issues.values())[:most], is_complete=False)
-        return Found(issues=tuple(issues.values()))
+                    _key(issue, place)
+                yield page
 
     async def find_issue(self, place: Site, key: str, fields: tuple[str, ...]) -> Json | None:
         """One issue; None when there is none, or none that may be seen."""
@@ -142,7 +137,7 @@ class Jira:
         self._reach.check(place.base_url)
         url = f"{place.base_url}/rest/api/2/{path}?{urlencode(query)}"
         try:
-            answer = await ask(self._client, Request(url=url, headers=headers), _BOUNDS)
+            answer = await ask(self._client, Request(url=url, headers=headers), _BOUNDS, self._flight)
         except RemoteError as error:
             if isinstance(error, Unanswered):
                 self._reach.lost(place.base_url)
@@ -211,8 +206,10 @@ def _said(answer: Answer) -> str:
 
 def _decoded(answer: Answer, place: Site) -> Json:
     try:
-        found = json.loads(answer.content)
-    except (ValueError, RecursionError):
+        found = decode(answer.content, LIST_BYTES)
+    except TooMuch as error:
+        raise RemoteError(f"What {site(place.base_url)} answers is not decoded: {error}") from None
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise RemoteError(f"{site(place.base_url)} answers, but not as Jira does; see what stands at jira.baseUrl")

@@ -6,12 +6,12 @@ Headers beyond the harmless ones go to the site they were meant for, and to no o
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import httpx
 
+from kelos.clients.flight import OBJECT_BYTES, Flight, decode
 from kelos.errors import RemoteError
 
 HARMLESS = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
@@ -54,12 +54,12 @@ class Answer:
     content: bytes
 
 
-async def ask(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> Answer:
+async def ask(client: httpx.AsyncClient, request: Request, bounds: Bounds, flight: Flight | None = None) -> Answer:
     """Ask once, and again where redirects lead. Raises RemoteError, whose text names sites and no secret."""
     try:
         async with asyncio.timeout(bounds.seconds):
             for _ in range(bounds.redirects + 1):
-                answer = await _exchange(client, request, bounds)
+                answer = await _exchange(client, request, bounds, flight or Flight())
                 onward = redirected(request, answer, may_leave=bounds.may_leave)
                 if onward is None:
                     return answer
@@ -71,7 +71,7 @@ async def ask(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> An
     raise RemoteError(f"{site(request.url)} redirects more than {bounds.redirects} times")
 
 
-async def _exchange(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> Answer:
+async def _exchange(client: httpx.AsyncClient, request: Request, bounds: Bounds, flight: Flight) -> Answer:
     """One request, which carries no cookie that an earlier answer left: it may have been for somebody else."""
     headers = [(name.encode(), text.encode()) for name, text in request.headers.items()]
     built = client.build_request(
@@ -83,10 +83,12 @@ async def _exchange(client: httpx.AsyncClient, request: Request, bounds: Bounds)
     try:
         content = bytearray()
         if response.status_code not in _REDIRECTS:
-            async for part in response.aiter_bytes():
-                content += part
-                if len(content) > bounds.size_bytes:
-                    raise RemoteError(f"{site(request.url)} answers with more than {bounds.size_bytes} bytes")
+            with flight.answer(f"What {site(request.url)} answers") as grow:
+                async for part in response.aiter_bytes():
+                    grow(len(part))
+                    content += part
+                    if len(content) > bounds.size_bytes:
+                        raise RemoteError(f"{site(request.url)} answers with more than {bounds.size_bytes} bytes")
         return Answer(status=response.status_code, headers=response.headers, content=bytes(content))
     finally:
         await response.aclose()
@@ -139,8 +141,8 @@ def site(url: str) -> str:
 def words(content: bytes, *keys: str) -> str:
     """What a site says about a refusal: the texts under these keys of its JSON, on one line and short."""
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
+        found = decode(content, OBJECT_BYTES)
+    except ValueError:
         return ""
     if not isinstance(found, dict):
         return ""

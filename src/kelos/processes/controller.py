@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from kelos.clients.account import Accounts
+from kelos.clients.flight import Flight
 from kelos.clients.github.client import GitHub
 from kelos.clients.guarded import guarded_client
 from kelos.clients.token_desk import TokenDesk
@@ -25,6 +26,7 @@ from kelos.controllers.loop import WORKERS, Log
 from kelos.controllers.task import TaskController
 from kelos.controllers.task_spawner.engine import SpawnerController
 from kelos.errors import UserError
+from kelos.processes.memory import answer_bytes, build_shelf, source_bytes
 from kelos.processes.reporting import build_reporters
 from kelos.processes.spawning import build_engines
 from kelos.settings import Settings
@@ -65,7 +67,17 @@ async def run_controller(
         tokens = TokenDesk(guarded, now=wall, monotonic=time.monotonic, chance=random.random)
         accounts = Accounts(tokens, now=wall)
         meter = GitHubMetrics(metrics.registry)
-        github = GitHub(guarded, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
+        all_bytes = source_bytes(settings.source_memory_bytes)
+        flight = Flight(limit_bytes=all_bytes // 2)
+        github = GitHub(
+            guarded,
+            now=wall,
+            monotonic=time.monotonic,
+            chance=random.random,
+            meter=meter,
+            kept_bytes=answer_bytes(all_bytes),
+            flight=flight,
+        )
         controllers = _task_controllers(cluster, settings, log, namespaces or (None,), tokens, metrics)
         engines = await build_engines(
             stack,
@@ -77,6 +89,8 @@ async def run_controller(
             log=log,
             metrics=metrics,
             settings=settings,
+            shelf=build_shelf(all_bytes, log, metrics),
+            flight=flight,
             may_reach_loopback=may_reach_loopback,
         )
         reporters = build_reporters(

@@ -14,6 +14,7 @@ from kelos.api.kinds import TASK, TASK_SPAWNER, WORKSPACE, Manifest
 from kelos.api.names import LABEL_SPAWNER, shorten
 from kelos.api.spawner_status import SpawnerCondition
 from kelos.clients.account import Accounts
+from kelos.clients.flight import Flight
 from kelos.clients.github.client import GitHub
 from kelos.clients.guarded import guarded_client
 from kelos.clients.token_desk import TokenDesk
@@ -24,6 +25,7 @@ from kelos.controllers.task_caches import spawner_of, workspace_of_template
 from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
 from kelos.errors import Conflict, KelosError, NotFound, UserError
 from kelos.processes.controller import wall
+from kelos.processes.memory import answer_bytes, build_shelf, source_bytes
 from kelos.processes.spawning import build_sources
 from kelos.spawning.recipe import TaskRecipe
 from kelos.telemetry.heartbeat import create_app, heartbeat
@@ -145,10 +147,23 @@ async def _engine(
     guarded = await stack.enter_async_context(guarded_client(may_reach_loopback=False))
     tokens = TokenDesk(guarded, now=wall, monotonic=time.monotonic, chance=random.random)
     meter = GitHubMetrics(tally.metrics.registry)
-    github = GitHub(guarded, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter)
+    all_bytes = source_bytes(None)
+    shelf, kept = build_shelf(all_bytes, log, tally.metrics), answer_bytes(all_bytes)
+    flight = Flight(limit_bytes=all_bytes // 2)
+    github = GitHub(
+        guarded, now=wall, monotonic=time.monotonic, chance=random.random, meter=meter, kept_bytes=kept, flight=flight
+    )
     accounts = Accounts(tokens, now=wall)
     sources = await build_sources(
-        stack, cluster, github=github, accounts=accounts, now=wall, log=log, may_reach_loopback=False
+        stack,
+        cluster,
+        github=github,
+        accounts=accounts,
+        now=wall,
+        log=log,
+        shelf=shelf,
+        flight=flight,
+        may_reach_loopback=False,
     )
     return SpawnerController(
         cluster,
@@ -162,6 +177,7 @@ async def _engine(
         meter=tally.metrics.queue("task-spawner"),
         passes=tally.metrics.loop("task-spawner"),
         is_own=True,
+        shelf=shelf,
     )
 
 

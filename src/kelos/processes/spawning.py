@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 
 from kelos.clients.account import Accounts
+from kelos.clients.flight import Flight
 from kelos.clients.github.client import GitHub
 from kelos.clients.guarded import guarded_client
 from kelos.clients.jira import Jira
@@ -20,6 +21,7 @@ from kelos.settings import Settings
 from kelos.sources.build import SourceBuilder
 from kelos.sources.context.fetch import ContextFetcher
 from kelos.sources.github.mirror import Mirrors
+from kelos.sources.shelf import Shelf
 from kelos.spawning.recipe import TaskRecipe
 from kelos.telemetry.metrics import Metrics
 from kelos.telemetry.spawner_metrics import SpawnerMetrics
@@ -36,6 +38,8 @@ async def build_engines(
     log: Log,
     metrics: Metrics,
     settings: Settings,
+    shelf: Shelf,
+    flight: Flight,
     may_reach_loopback: bool,
 ) -> list[SpawnerController]:
     """One engine for each Task controller; all of them share what they know of GitHub and Jira.
@@ -49,6 +53,8 @@ async def build_engines(
         accounts=accounts,
         now=now,
         log=log,
+        shelf=shelf,
+        flight=flight,
         may_reach_loopback=may_reach_loopback,
     )
     tally = SpawnerMetrics(metrics.registry)
@@ -69,6 +75,7 @@ async def build_engines(
             meter=metrics.queue("task-spawner"),
             passes=metrics.loop("task-spawner"),
             settings=settings,
+            shelf=shelf,
         )
         for controller in beside
     ]
@@ -82,6 +89,8 @@ async def build_sources(
     accounts: Accounts,
     now: Callable[[], datetime],
     log: Log,
+    shelf: Shelf,
+    flight: Flight,
     may_reach_loopback: bool,
 ) -> SourceBuilder:
     """What the engines of one process share."""
@@ -89,9 +98,10 @@ async def build_sources(
     return SourceBuilder(
         cluster=cluster,
         github=github,
-        mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random),
+        mirrors=Mirrors(github, monotonic=time.monotonic, chance=random.random, shelf=shelf),
         accounts=accounts,
-        jira=Jira(guarded, now=now, monotonic=time.monotonic),
-        fetcher=ContextFetcher(guarded, accounts),
+        jira=Jira(guarded, now=now, monotonic=time.monotonic, flight=flight),
+        fetcher=ContextFetcher(guarded, accounts, flight),
         warn=log.warning,
+        shelf=shelf,
     )

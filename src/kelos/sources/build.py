@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from kelos.api.github_sources import GitHubIssues, GitHubPullRequests
@@ -26,6 +26,7 @@ from kelos.sources.github.mirror import Mirrors
 from kelos.sources.github.pull_requests import PullRequests
 from kelos.sources.jira.issues import JiraIssues
 from kelos.sources.protocol import Source
+from kelos.sources.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class SourceBuilder:
     jira: JiraClient
     fetcher: ContextFetcher
     warn: Callable[[str], object]
+    shelf: Shelf = field(default_factory=Shelf)
 
     async def of(self, spawner: TaskSpawner, workspace: Workspace | None, schedule: Schedule) -> Source:
         """Raises UserError when something is missing or wrong."""
@@ -49,7 +51,8 @@ class SourceBuilder:
             case Jira():
                 secret = await self.secret(spawner.meta.namespace, source.secret_ref.name)
                 site = read_site(source.base_url, secret)
-                return JiraIssues(self.jira, site, project=source.project, jql=source.jql or "")
+                owner, jql = spawner.meta.namespace, source.jql or ""
+                return JiraIssues(self.jira, site, project=source.project, jql=jql, shelf=self.shelf, owner=owner)
             case GitHubIssues() | GitHubPullRequests():
                 return await self._of_github(spawner, workspace, source)
             case _:
@@ -87,7 +90,7 @@ class SourceBuilder:
             )
         secret = await self.secret(spawner.meta.namespace, ref.name) if ref is not None else None
         account = self.accounts.of(secret, api_url=where.api_url, repository=where.repository)
-        seconds = float(spawner.spec.poll_seconds)
+        seconds, owner = float(spawner.spec.poll_seconds), spawner.meta.namespace
         if isinstance(source, GitHubIssues):
-            return Issues(self.github, self.mirrors, account, where, source, poll_seconds=seconds)
-        return PullRequests(self.github, self.mirrors, account, where, source, poll_seconds=seconds)
+            return Issues(self.github, self.mirrors, account, where, source, poll_seconds=seconds, owner=owner)
+        return PullRequests(self.github, self.mirrors, account, where, source, poll_seconds=seconds, owner=owner)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LOOK_BUCKETS = (0.5, 1, 2, 5, 10, 30, 60)
 
@@ -31,6 +33,25 @@ class SpawnerMetrics:
 
     def created(self) -> None:
         self._tasks.inc()
+
+
+class SourceMemoryMetrics:
+    """What lists of sources take, of all spawners of the process together."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._bytes = Gauge("kelos_source_memory_bytes", "Memory that lists of sources take", registry=registry)
+        self._limit = Gauge("kelos_source_memory_limit_bytes", "What they may take at most", registry=registry)
+        self._dropped = Counter(
+            "kelos_source_memory_dropped", "Lists that made room for others and are read again", registry=registry
+        )
+
+    def watch(self, limit_bytes: int, size_bytes: Callable[[], float]) -> None:
+        """Read the number whenever somebody asks for the metrics."""
+        self._limit.set(limit_bytes)
+        self._bytes.set_function(size_bytes)
+
+    def dropped(self, size_bytes: int) -> None:
+        self._dropped.inc()
 
 
 class GitHubMetrics:

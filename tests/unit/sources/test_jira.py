@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from kelos.clients.jira_login import read_site
 from kelos.errors import RateLimited, RemoteError, UserError
 from kelos.sources.jira.documents import BUDGET_BYTES
 from kelos.sources.jira.issues import JiraIssues
+from kelos.sources.shelf import NoRoom, Shelf
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 11, 29, 9, 0, tzinfo=timezone.utc)
@@ -403,3 +406,47 @@ async def test_nobody_waits_for_a_jira_that_answers_nobody():
     assert 3 == len(asked)
     assert "cannot be reached (ConnectTimeout)" in said[2]
     assert "answers nobody at the moment; it is asked again soon" in said[3]
+
+
+async def test_a_search_without_end_is_told_of_and_takes_no_more_than_its_share():
+    """Whatever stands at the address, and however large what it calls an issue."""
+    pages: list[int] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        pages.append(len(pages))
+        fields = {"updated": "2026-01-01" * 1000, "labels": ["x" * 1000] * 1000, "summary": "y" * 10_000}
+        issues = [{"key": f"ENG-{len(pages) * 10 + n}", "fields": fields} for n in range(10)]
+        return httpx.Response(200, json={"issues": issues, "nextPageToken": str(len(pages))})
+
+    shelf = Shelf(limit_bytes=8 * 1024 * 1024)
+    async with bench(True) as b:
+        http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+        jira = Jira(http, now=lambda: b.now, monotonic=lambda: b.now.timestamp())
+        source = JiraIssues(
+            jira, read_site(b.fake.url, secret(JIRA_TOKEN=TOKEN)), project="ENG", shelf=shelf, owner="a"
+        )
+        with pytest.raises(UserError, match="What Jira finds in project ENG takes more than 4 MiB, the most that"):
+            await source.look()
+
+    assert 0 == shelf.size_bytes
+    assert len(pages) < 20
+
+
+async def test_a_search_that_makes_room_while_it_is_read_is_not_taken_for_all_there_is():
+    async with bench(True) as b:
+        shelf = Shelf(limit_bytes=100_000)
+        for n in range(150):
+            b.fake.add(f"ENG-{n + 1}")
+        place = read_site(b.fake.url + "/", secret(JIRA_TOKEN=TOKEN, JIRA_USER=USER))
+        source = JiraIssues(b.jira, place, project="ENG", shelf=shelf, owner="a")
+        search = b.jira.search
+
+        async def interrupted(*args: Any) -> AsyncIterator[Any]:
+            async for page in search(*args):
+                yield page
+                for n in range(2):
+                    shelf.resize(shelf.place("a", f"Something else {n}"), 49_000)
+
+        b.jira.search = interrupted  # type: ignore[method-assign, assignment]
+        with pytest.raises(NoRoom):
+            await source.look()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -11,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from kelos.clients.flight import OBJECT_BYTES, decode
 from kelos.errors import RateLimited, RemoteError, UserError
 
 LIMITED_SECONDS = 60.0
@@ -110,8 +110,8 @@ def said(answer: Answer) -> str:
 
 def json_object(answer: Answer) -> dict[str, Any]:
     try:
-        found = json.loads(answer.content)
-    except (ValueError, RecursionError):
+        found = decode(answer.content, OBJECT_BYTES)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -6,7 +6,6 @@ Three ways to read: `page` for those who keep track themselves, `get` for one th
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from kelos.clients.account import Account
+from kelos.clients.flight import LIST_BYTES, OBJECT_BYTES, Flight, TooMuch, decode
 from kelos.clients.github.answers import Missing, date_of, next_page, refusal
 from kelos.clients.github.budget import Budget
-from kelos.clients.github.kept import Kept, Store
+from kelos.clients.github.kept import ALL_BYTES, Kept, Store
 from kelos.clients.github.wire import Meter, Reply, Silent, Sleep, Unreachable, Wire
 from kelos.errors import RemoteError, UserError
 
@@ -54,12 +54,15 @@ class GitHub:
         chance: Callable[[], float],
         sleep: Sleep = asyncio.sleep,
         meter: Meter | None = None,
+        kept_bytes: int = ALL_BYTES,
+        flight: Flight | None = None,
     ) -> None:
-        self._wire = Wire(client, monotonic=monotonic, meter=meter or Silent())
+        """`kept_bytes`: of answers that may be asked for again."""
+        self._wire = Wire(client, monotonic=monotonic, meter=meter or Silent(), flight=flight)
         self._now = now
         self._chance = chance
         self._sleep = sleep
-        self._store = Store()
+        self._store = Store(limit_bytes=kept_bytes)
         self._budgets: OrderedDict[str, Budget] = OrderedDict()
         self._asked: dict[tuple[str, str, str, int], asyncio.Task[Reply]] = {}
 
@@ -79,7 +82,7 @@ class GitHub:
     async def get(self, account: Account, path: str, *, as_of: str = "") -> dict[str, Any]:
         """One object. Whoever names the same `as_of` again gets the same answer without a request."""
         url = _address(account, path, None)
-        found = _decoded((await self._kept(account, url, as_of)).content, url)
+        found = _decoded((await self._kept(account, url, as_of)).content, url, OBJECT_BYTES)
         if not isinstance(found, dict):
             raise _unreadable(url)
         return found
@@ -116,7 +119,7 @@ class GitHub:
         retry_at = budget.learn(reply)
         if not 200 <= reply.status_code < 300:
             raise _refused(reply, method, url, account, retry_at)
-        found = _decoded(reply.content, url) if reply.content else {}
+        found = _decoded(reply.content, url, OBJECT_BYTES) if reply.content else {}
         return found if isinstance(found, dict) else {}
 
     async def _kept(self, account: Account, url: str, as_of: str) -> Kept:
@@ -197,15 +200,17 @@ def _refused(reply: Reply, method: str, url: str, account: Account, retry_at: da
     return refusal(reply, method=method, path=path, who=str(account), retry_at=retry_at)
 
 
-def _decoded(content: bytes, url: str) -> Any:
+def _decoded(content: bytes, url: str, most_bytes: int) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return decode(content, most_bytes)
+    except TooMuch as error:
+        raise RemoteError(f"GitHub's answer to {urlsplit(url).path} is not decoded: {error}") from None
+    except ValueError:
         raise _unreadable(url) from None
 
 
 def _list(content: bytes, url: str) -> list[dict[str, Any]]:
-    found = _decoded(content, url)
+    found = _decoded(content, url, LIST_BYTES)
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         raise _unreadable(url)
     return found

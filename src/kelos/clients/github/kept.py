@@ -19,6 +19,11 @@ class Kept:
     link: str
     as_of: str
 
+    @property
+    def size_bytes(self) -> int:
+        """With what is around it."""
+        return len(self.content) + len(self.etag) + len(self.link) + len(self.as_of) + OVERHEAD_BYTES
+
 
 class Store:
     """The answers used last, by account and address."""
@@ -37,18 +42,18 @@ class Store:
     def put(self, account: str, url: str, kept: Kept) -> None:
         """Large answers are not kept: to fetch one again costs less than what it would push out."""
         self.drop(account, url)
-        if not (kept.etag or kept.as_of) or len(kept.content) > LARGEST_BYTES:
+        if not (kept.etag or kept.as_of) or kept.size_bytes > LARGEST_BYTES:
             return
         self._kept[account, url] = kept
-        self._bytes += len(kept.content) + OVERHEAD_BYTES
+        self._bytes += kept.size_bytes
         while self._bytes > self._limit:
             _, old = self._kept.popitem(last=False)
-            self._bytes -= len(old.content) + OVERHEAD_BYTES
+            self._bytes -= old.size_bytes
 
     def drop(self, account: str, url: str) -> None:
         old = self._kept.pop((account, url), None)
         if old is not None:
-            self._bytes -= len(old.content) + OVERHEAD_BYTES
+            self._bytes -= old.size_bytes
 
     @property
     def size_bytes(self) -> int:

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from kelos.clients.account import Account
+from kelos.clients.flight import Flight
 from kelos.clients.github.answers import is_same_host, resource_of
 from kelos.clients.reach import Reach
 from kelos.errors import RemoteError, UserError
@@ -56,8 +57,11 @@ class Reply:
 class Wire:
     """Sends requests as an account."""
 
-    def __init__(self, client: httpx.AsyncClient, *, monotonic: Callable[[], float], meter: Meter) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, *, monotonic: Callable[[], float], meter: Meter, flight: Flight | None = None
+    ) -> None:
         self._client = client
+        self._flight = flight or Flight()
         self._monotonic = monotonic
         self._meter = meter
         self._reach = Reach("GitHub", monotonic)
@@ -105,12 +109,14 @@ class Wire:
         request.headers.pop("Cookie", None)  # what an earlier answer left may have been for another account
         answer = await self._client.send(request, stream=True, follow_redirects=False)
         try:
-            content = bytearray()
-            async for piece in answer.aiter_bytes():
-                content += piece
-                if len(content) > LARGEST_BYTES:
-                    raise RemoteError(f"GitHub's answer to {_named(url)} is larger than {LARGEST_BYTES} bytes")
-            return Reply(status_code=answer.status_code, headers=answer.headers, content=bytes(content))
+            with self._flight.answer(f"GitHub's answer to {_named(url)}") as grow:
+                content = bytearray()
+                async for piece in answer.aiter_bytes():
+                    grow(len(piece))
+                    content += piece
+                    if len(content) > LARGEST_BYTES:
+                        raise RemoteError(f"GitHub's answer to {_named(url)} is larger than {LARGEST_BYTES} bytes")
+                return Reply(status_code=answer.status_code, headers=answer.headers, content=bytes(content))
         finally:
             await answer.aclose()
 

@@ -25,6 +25,7 @@ from kelos.controllers.task_spawner.parts import Recipe, Sources, Tally
 from kelos.controllers.task_spawner.passes import Passes
 from kelos.controllers.task_spawner.scout import Scout
 from kelos.settings import Settings
+from kelos.sources.shelf import Shelf
 from kelos.spawning.spawned import spawner_name
 
 WORKERS = 64
@@ -66,11 +67,14 @@ class SpawnerController:
         passes: PassMeter | None = None,
         settings: Settings = SHARED_ONLY,
         is_own: bool = False,
+        shelf: Shelf | None = None,
     ) -> None:
-        """`is_own`: this process is there for one Dedicated spawner, and somebody else looks after its life."""
+        """`is_own`: this process is there for one Dedicated spawner, and somebody else looks after its life.
+
+        What is kept from sources is on the `shelf`."""
         rng = rng or Random()
         self.caches = caches
-        self.queue: Queue[Key] = Queue(meter=meter, rng=rng)
+        self.queue: Queue[Key] = Queue(meter=meter, rng=rng, party_of=_namespace)
         self._missing = InputWatches(cluster, SECRET, self._try_now)
         systems = Systems(cluster=cluster, now=now, warn=log.warning, learn=caches.spawners.learn, monotonic=monotonic)
         ledgers = Ledgers(cluster)
@@ -83,6 +87,7 @@ class SpawnerController:
             scout=Scout(now=now, monotonic=monotonic, rng=rng, tally=tally, log=log),
             maker=Maker(systems=systems, sources=sources, recipe=recipe, now=now, rng=rng, tally=tally, log=log),
             missing=self._missing,
+            shelf=shelf or Shelf(),
             places=OwnPlace() if is_own else Hosts(systems=systems, settings=settings),
         )
         self._loop = Loop("task-spawner", self.queue, self.reconcile, log, describe=_names, meter=passes)
@@ -157,6 +162,11 @@ def _wish(spawner: Manifest) -> tuple[object, ...]:
     """What somebody wants of it, without what we say about it."""
     meta = spawner["metadata"]
     return meta.get("generation"), "deletionTimestamp" in meta, meta.get("finalizers")
+
+
+def _namespace(key: Key) -> str:
+    """The border between tenants: nobody's slow or hostile servers keep the workers from everybody else."""
+    return key[0]
 
 
 def _names(key: Key) -> dict[str, str]:

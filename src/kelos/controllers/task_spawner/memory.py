@@ -10,10 +10,12 @@ from random import Random
 from kelos.api.task_spawner import TaskSpawner
 from kelos.api.work_item import Sighting
 from kelos.sources.protocol import Listing
+from kelos.sources.shelf import Place, weigh
 from kelos.spawning.view import Discovery, Look, Trouble
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 30.0, 3600.0
 """Between two tries of an item in trouble."""
+LOOK_BYTES, TROUBLE_BYTES = 300, 900
 LONGEST_SILENCE_SECONDS = 600.0
 """Of an item that nothing is wrong with: somebody may ask for it again."""
 
@@ -28,6 +30,8 @@ class Memory:
     discovery: Discovery = field(default_factory=Discovery)
     looked: dict[str, Look] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    place: Place | None = None
+    listed_bytes: int = 0
 
     def knows(self, spawner: TaskSpawner) -> bool:
         return (self.uid, self.generation) == (spawner.meta.uid, spawner.meta.generation)
@@ -37,6 +41,9 @@ class Memory:
 
         Of those that the cluster refused the last one is told of until a Task is made: a tick comes only once.
         """
+        before = self.discovery.sightings
+        if listing.sightings is not before:
+            self.listed_bytes = weigh(listing.sightings)
         self.discovery = Discovery(
             number=self.discovery.number + 1,
             sightings=listing.sightings,
@@ -50,6 +57,17 @@ class Memory:
         refused = max((key for key, each in self.troubles.items() if each.is_refused), default="")
         for key in self.troubles.keys() - seen - {refused}:
             del self.troubles[key]
+
+    @property
+    def size_bytes(self) -> int:
+        """About how much it takes."""
+        return self.listed_bytes + len(self.looked) * LOOK_BYTES + len(self.troubles) * TROUBLE_BYTES
+
+    def forget_listing(self) -> None:
+        """Somebody needs the room: items are unknown until the next look, and what was said of the last one stands."""
+        self.discovery, self.listed_bytes = replace(self.discovery, sightings=None), 0
+        self.looked.clear()
+        self.troubles.clear()
 
     def failed(self, problem: str, *, is_for_people: bool) -> None:
         """A look failed; what the last one found still stands."""

@@ -24,6 +24,7 @@ from kelos.controllers.task_spawner.scout import Scout
 from kelos.errors import RemoteError, UserError
 from kelos.plan import Plan, SetStatus, Step
 from kelos.sources.cron import Schedule
+from kelos.sources.shelf import Shelf
 from kelos.spawning.choose import to_read
 from kelos.spawning.cron import first_watermark, tick_of_key
 from kelos.spawning.housekeeping import first_entries, housekeeping, leave_alone, without_spawner
@@ -37,6 +38,8 @@ SPREAD_SECONDS = 0.02
 """First looks after a start are spread over so much time for each spawner that there is."""
 DAMAGED_LOOK_SECONDS = 60.0
 STALE_LOOK_SECONDS = 1.0
+SOONEST_SECONDS = 0.001
+"""A timer may come a moment before its time by the clock: who is a nanosecond early shall not come at once again."""
 SOON_SECONDS = 0.05
 """After a pass that wrote something: the watches shall have told of it."""
 
@@ -54,6 +57,7 @@ class Passes:
     maker: Maker
     missing: InputWatches
     places: Places
+    shelf: Shelf
     _memories: dict[Key, Memory] = field(default_factory=dict)
 
     async def reconcile(self, key: Key) -> float | None:
@@ -122,7 +126,7 @@ class Passes:
         if is_at_rest:
             return None
         moments = [again, memory.due_at - self.scout.monotonic(), next_moment(view)]
-        return max(0.0, min(seconds for seconds in moments if seconds is not None))
+        return max(SOONEST_SECONDS, min(seconds for seconds in moments if seconds is not None))
 
     async def _look_and_make(self, view: SpawnerView, memory: Memory) -> float | None:
         """Look when it is time, a schedule in every pass: that costs nothing; then make what there is room for."""
@@ -132,6 +136,7 @@ class Passes:
             workspace = self._workspace(spawner)
             if self.scout.is_due(memory) or spawner.spec.when.cron is not None:
                 source = await self.scout.look(spawner, self.maker.sources.of(spawner, workspace, schedule), memory)
+                self._make_room(spawner, memory)
                 view = replace(view, discovery=memory.discovery)
             wanted = to_read(view) if not memory.discovery.problem else ()
             if not wanted:
@@ -181,7 +186,7 @@ class Passes:
 
     async def _gone(self, key: Key) -> float | None:
         """Its Tasks go with it; nobody keeps those that wait for a word of it."""
-        self._memories.pop(key, None)
+        self._leave(self._memories.pop(key, None))
         self.ledgers.forget(*key)
         self.places.forget(key)
         self.missing.expect(key, ())
@@ -208,8 +213,25 @@ class Passes:
         memory = Memory(
             uid=spawner.meta.uid, generation=spawner.meta.generation, due_at=self.scout.monotonic() + spread
         )
+        self._leave(self._memories.get(key))
         self._memories[key] = memory
         return memory
+
+    def _leave(self, memory: Memory | None) -> None:
+        if memory is not None and memory.place is not None:
+            self.shelf.let_go(memory.place)
+
+    def _make_room(self, spawner: TaskSpawner, memory: Memory) -> None:
+        """For what the look found. Raises UserError when it is too much."""
+        if memory.place is None:
+            what = f"What TaskSpawner '{spawner.meta.name}' finds"
+            memory.place = self.shelf.place(spawner.meta.namespace, what, memory.forget_listing)
+        self.shelf.reopen(memory.place)
+        try:
+            self.shelf.resize(memory.place, memory.size_bytes)
+        except UserError:
+            memory.forget_listing()
+            raise
 
     async def _say(self, step: SetStatus | None) -> None:
         if step is not None:

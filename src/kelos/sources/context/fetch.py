@@ -14,6 +14,7 @@ import httpx
 from kelos.api.context_source import ContextSource, FailurePolicy, HeaderFrom, HttpContext
 from kelos.api.kinds import Manifest
 from kelos.clients.account import Accounts
+from kelos.clients.flight import Flight
 from kelos.clients.web import Answer, Bounds, Request, ask, site
 from kelos.errors import KelosError, RemoteError, UserError
 from kelos.sources.context.answer import read_answer
@@ -37,8 +38,9 @@ class Context:
 class ContextFetcher:
     """Fetches for any number of TaskSpawners; `client` is one for addresses that people choose."""
 
-    def __init__(self, client: httpx.AsyncClient, accounts: Accounts) -> None:
+    def __init__(self, client: httpx.AsyncClient, accounts: Accounts, flight: Flight | None = None) -> None:
         self._client = client
+        self._flight = flight
         self._accounts = accounts
 
     async def fetch(
@@ -82,6 +84,7 @@ class ContextFetcher:
             self._client,
             Request(url=prepared.address.url, method=prepared.method, headers=headers, body=prepared.body),
             Bounds(seconds=float(http.timeout_seconds), size_bytes=http.max_response_bytes),
+            self._flight,
         )
         if not 200 <= answer.status < 300:
             raise RemoteError(_refusal(answer, prepared))

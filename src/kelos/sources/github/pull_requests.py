@@ -33,8 +33,9 @@ class PullRequests(Polled[GitHubPullRequests]):
         spec: GitHubPullRequests,
         *,
         poll_seconds: float,
+        owner: str = "",
     ) -> None:
-        super().__init__(github, mirrors, account, where, spec, poll_seconds=poll_seconds)
+        super().__init__(github, mirrors, account, where, spec, poll_seconds=poll_seconds, owner=owner)
         self._file_counts = file_filter(spec.file_patterns)
 
     async def read(self, sighting: Sighting) -> WorkItem | None:

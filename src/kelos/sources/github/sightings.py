@@ -12,7 +12,7 @@ from kelos.sources.github.details import Details
 from kelos.sources.github.items.filters import chosen
 from kelos.sources.github.items.records import Kind, is_settled, sightings_of
 from kelos.sources.github.items.where import Where
-from kelos.sources.github.mirror import Mirrors
+from kelos.sources.github.mirror import Mirror, Mirrors
 from kelos.sources.protocol import Listing
 
 AGE_SHARE = 0.8
@@ -29,8 +29,18 @@ class Polled(Generic[Spec]):
     kind: Kind
 
     def __init__(
-        self, github: GitHub, mirrors: Mirrors, account: Account, where: Where, spec: Spec, *, poll_seconds: float
+        self,
+        github: GitHub,
+        mirrors: Mirrors,
+        account: Account,
+        where: Where,
+        spec: Spec,
+        *,
+        poll_seconds: float,
+        owner: str = "",
     ) -> None:
+        """`owner` is the namespace for which it looks."""
+        self._owner = owner
         self._spec = spec
         self._where = where
         self._mirrors = mirrors
@@ -42,20 +52,20 @@ class Polled(Generic[Spec]):
     async def look(self) -> Listing:
         """Everything that its list shows, and nothing of what was decided about people before."""
         self._access.forget()
-        repository, wait = self._where.repository, self._poll_seconds
-        return await look(self._mirrors, self._account, repository, self.kind, self._spec, poll_seconds=wait)
+        with_closed = self._spec.state is not State.OPEN
+        mirror = self._mirrors.of(
+            self._account, self._where.repository, self.kind, with_closed=with_closed, owner=self._owner
+        )
+        return await look(mirror, self._account, self._spec, poll_seconds=self._poll_seconds)
 
 
-async def look(
-    mirrors: Mirrors, account: Account, repository: str, kind: Kind, spec: PolledGitHub, *, poll_seconds: float
-) -> Listing:
+async def look(mirror: Mirror, account: Account, spec: PolledGitHub, *, poll_seconds: float) -> Listing:
     """As long as nothing changes this is the very same for all who want the same."""
-    mirror = mirrors.of(account, repository, kind, with_closed=spec.state is not State.OPEN)
     snapshot = await mirror.look(account, max_age_seconds=poll_seconds * AGE_SHARE)
     found = snapshot.shown.get(spec)
     if found is None:
         sightings = sightings_of(chosen(spec, snapshot.records), snapshot.at)
         found = Listing(sightings=sightings, note=WITHOUT_TOKEN if account.is_anonymous else "")
         if is_settled(sightings):
-            snapshot.shown[spec] = found
+            mirror.show(snapshot, spec, found)
     return found

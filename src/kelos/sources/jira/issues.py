@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from contextlib import aclosing
 from typing import Any
 
 from kelos.api.work_item import Sighting, WorkItem
 from kelos.clients.jira import Jira
 from kelos.clients.jira_login import Site
+from kelos.errors import RemoteError
 from kelos.sources.jira.documents import BUDGET_BYTES, joined, plain, size
 from kelos.sources.jira.jql import compose
 from kelos.sources.protocol import Listing
+from kelos.sources.shelf import Shelf, weigh
 
 SIGHTING_FIELDS = ("updated", "labels")
 FIELDS = ("summary", "status", "labels", "issuetype", "updated", "description")
+LONGEST_TIME, LONGEST_NAME, MOST_LABELS = 40, 255, 200
+"""Of what is kept: whatever stands at the address, one issue fills no memory."""
 
 _NUMBER = re.compile(r"[^-]*-([0-9]{1,18})")
 
@@ -23,20 +28,38 @@ class JiraIssues:
 
     MOST = 20_000
 
-    def __init__(self, jira: Jira, site: Site, *, project: str, jql: str = "") -> None:
+    def __init__(
+        self, jira: Jira, site: Site, *, project: str, jql: str = "", shelf: Shelf | None = None, owner: str = ""
+    ) -> None:
+        """`owner` is the namespace for which it looks."""
         self._jira = jira
+        self._shelf = shelf or Shelf()
+        self._owner = owner
+        self._project = project
         self._site = site
         self._jql = compose(project, jql)
 
     async def look(self) -> Listing:
         """Every issue that the search finds now, in Jira's order."""
-        found = await self._jira.search(self._site, self._jql, SIGHTING_FIELDS, most=self.MOST)
-        note = "" if found.is_complete else f"Jira finds more than {self.MOST} issues; narrow jira.jql to see the rest"
-        sightings = tuple(
-            Sighting(key=issue["key"], revision=_text(issue["fields"], "updated"), labels=_labels(issue["fields"]))
-            for issue in found.issues
-        )
-        return Listing(sightings=sightings, is_complete=found.is_complete, note=note)
+        found: dict[str, Sighting] = {}
+        place = self._shelf.place(self._owner, f"What Jira finds in project {self._project}")
+        size_bytes = 0
+        try:
+            async with aclosing(self._jira.search(self._site, self._jql, SIGHTING_FIELDS)) as pages:
+                async for page in pages:
+                    new = [_sighting(issue) for issue in page if issue["key"] not in found]
+                    found.update((sighting.key, sighting) for sighting in new)
+                    size_bytes += weigh(new)
+                    self._shelf.resize(place, size_bytes)
+                    if len(found) > self.MOST:
+                        break
+        finally:
+            self._shelf.let_go(place)
+        sightings = tuple(found.values())
+        if len(sightings) <= self.MOST:
+            return Listing(sightings=sightings)
+        note = f"Jira finds more than {self.MOST} issues; narrow jira.jql to see the rest"
+        return Listing(sightings=sightings[: self.MOST], is_complete=False, note=note)
 
     async def read(self, sighting: Sighting) -> WorkItem | None:
         """The issue with its newest comments; None when it is gone or goes by another key now."""
@@ -84,6 +107,15 @@ def variables(key: str, fields: dict[str, Any], comments: str, base_url: str) ->
         "Time": "",
         "Schedule": "",
     }
+
+
+def _sighting(issue: dict[str, Any]) -> Sighting:
+    """No larger than what Jira itself would show."""
+    key, fields = issue["key"], issue["fields"]
+    if len(key) > LONGEST_NAME:
+        raise RemoteError("Jira lists an issue whose key is none; see what stands at jira.baseUrl")
+    labels = tuple(label[:LONGEST_NAME] for label in _labels(fields)[:MOST_LABELS])
+    return Sighting(key=key, revision=_text(fields, "updated")[:LONGEST_TIME], labels=labels)
 
 
 def _labels(fields: dict[str, Any]) -> tuple[str, ...]:

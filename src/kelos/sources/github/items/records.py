@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from itertools import islice
 from sys import intern
 from typing import Any
 
@@ -15,6 +16,10 @@ from kelos.errors import RemoteError
 SETTLED_AFTER = timedelta(seconds=60)
 """GitHub's parts learn of a change one after the other: what is so young is looked at once more."""
 UNSETTLED = "~"
+LONGEST_TIME, LONGEST_NAME, MOST_NAMES, LARGEST_NUMBER = 40, 255, 100, 2**63
+"""More than GitHub allows itself: a server that only says it is GitHub fills no memory with one item."""
+RECORD_BYTES, NAME_BYTES = 450, 16
+"""Names are shared between items, so that each is counted for little."""
 
 
 class Kind(str, Enum):
@@ -42,19 +47,27 @@ class Record:
 def read_record(item: dict[str, Any], kind: Kind) -> Record:
     """An element of a listing, or one item by itself. Raises RemoteError when it is neither."""
     number = item.get("number")
-    if not isinstance(number, int):
+    if type(number) is not int or not 0 <= number < LARGEST_NUMBER:
         raise RemoteError("GitHub listed something without a number; see whether a proxy changes its answers")
     return Record(
         number=number,
-        created_at=str(item.get("created_at") or ""),
-        updated_at=str(item.get("updated_at") or ""),
+        created_at=str(item.get("created_at") or "")[:LONGEST_TIME],
+        updated_at=str(item.get("updated_at") or "")[:LONGEST_TIME],
         is_open=item.get("state") == "open",
         is_pull=kind is Kind.PULLS or item.get("pull_request") is not None,
         is_draft=bool(item.get("draft")),
-        author=intern(login_of(item)),
-        labels=tuple(intern(name) for name in _label_names(item)),
-        assignees=tuple(intern(str(one.get("login") or "")) for one in objects(item.get("assignees"))),
+        author=intern(login_of(item)[:LONGEST_NAME]),
+        labels=tuple(intern(name[:LONGEST_NAME]) for name in islice(_label_names(item), MOST_NAMES)),
+        assignees=tuple(
+            intern(str(one.get("login") or "")[:LONGEST_NAME]) for one in objects(item.get("assignees"))[:MOST_NAMES]
+        ),
     )
+
+
+def size_of(record: Record) -> int:
+    """About how many bytes it takes among others."""
+    names = (record.author, *record.labels, *record.assignees)
+    return RECORD_BYTES + sum(NAME_BYTES + 2 * len(name) for name in names)
 
 
 def login_of(item: dict[str, Any]) -> str:
