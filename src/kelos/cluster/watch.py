@@ -16,7 +16,7 @@ from kelos.api.kinds import Kind, Manifest
 from kelos.cluster.pace import backoff, now
 from kelos.cluster.protocol import Change, ChangeType, Cluster
 from kelos.cluster.store import Index, Observer, Slim, Store
-from kelos.errors import ClusterError, Gone, Unavailable
+from kelos.errors import ClusterError, Gone, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ SETTLED_SECONDS = 5.0
 """A watch that lived that long, or said anything, proves that the server works again."""
 SILENT_SECONDS = 600.0
 """Longer than any watch lives: nothing heard for that long means that the cache is stuck."""
+ABSENT_SECONDS = 10.0
+"""A server that begins may not know a kind for a moment; one that says so for that long has no such kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,12 @@ class Cache:
         fields: str = "",
         slim: Slim | None = None,
         rng: Random | None = None,
+        may_be_absent: bool = False,
     ) -> None:
+        """`may_be_absent`: a server without this kind has no objects of it, and nobody waits for its definition."""
         self.kind = kind
+        self._may_be_absent = may_be_absent
+        self._absent_since: float | None = None
         self.synced = asyncio.Event()
         self._cluster = cluster
         self._namespace = namespace
@@ -96,7 +102,7 @@ class Cache:
         self._store.learn(answer)
 
     async def wait_synced(self) -> None:
-        """Wait until everything that the server had was listed once."""
+        """Wait until everything that the server had was listed once, also when that is nothing for want of the kind."""
         await self.synced.wait()
 
     @property
@@ -145,6 +151,7 @@ class Cache:
             found += page.items
             if not (more := page.more):
                 break
+        self._absent_since = None
         self._store.replace(found)
         self._version = page.resource_version
         self.synced.set()
@@ -182,13 +189,25 @@ class Cache:
 
     def _after(self, error: ClusterError) -> float:
         """How long to wait after a failure; a version that the server forgot is listed anew."""
-        if isinstance(error, Gone):
+        said = str(error)
+        if isinstance(error, Gone | NotFound):
             self._version = ""
-        if str(error) != self._last_error:
-            log.warning("Watching failed", extra={"kind": self.kind.kind, "error": str(error)})
-        self._last_error = str(error)
+        if isinstance(error, NotFound):
+            self._miss_the_kind()
+            said = f"the API server has no {self.kind.plural}.{self.kind.group}; apply the definitions of this version"
+        if said != self._last_error:
+            log.warning("Watching failed", extra={"kind": self.kind.kind, "error": said})
+        self._last_error = said
         asked = min(error.retry_after_seconds or 0.0, LONGEST_RETRY_AFTER_SECONDS)
         return max(self._next_delay(), asked)
+
+    def _miss_the_kind(self) -> None:
+        self._hear()
+        if self._absent_since is None:
+            self._absent_since = now()
+        if self._may_be_absent and now() - self._absent_since >= ABSENT_SECONDS:
+            self._store.replace(())
+            self.synced.set()
 
     def _next_delay(self) -> float:
         delay = backoff(self._failures, self._rng, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)

@@ -142,8 +142,11 @@ class TaskController:
 
     def unready(self) -> str:
         """What this controller still waits for before it can work; empty also while another one leads."""
-        waiting = [str(cache.kind) for cache in self.caches if cache.is_running and not cache.synced.is_set()]
-        return f"Still reading {', '.join(waiting)}" if waiting else ""
+        waiting = [cache for cache in self.caches if cache.is_running and not cache.synced.is_set()]
+        if not waiting:
+            return ""
+        why = next((error for cache in waiting if (error := cache.freshness().last_error)), "")
+        return f"Still reading {', '.join(str(cache.kind) for cache in waiting)}" + (f": {why}" if why else "")
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass over one Task and what earlier ones of its name left; in how many seconds to look again."""

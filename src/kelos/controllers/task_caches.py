@@ -52,7 +52,8 @@ def build_caches(cluster: Cluster, namespace: str | None, make: Callable[..., Ca
         kind: Kind, *, labels: str = "", slim: Slim | None = None, **indexes: Callable[[Manifest], Iterable[str]]
     ) -> Cache:
         named = {name.replace("_", "-"): fn for name, fn in indexes.items()}
-        return make(cluster, kind, namespace, labels=labels, indexes=named, slim=slim)
+        may_be_absent = kind is TASK_SPAWNER  # Tasks need none: an older installation may not have its definition yet
+        return make(cluster, kind, namespace, labels=labels, indexes=named, slim=slim, may_be_absent=may_be_absent)
 
     return TaskCaches(
         tasks=cache(

@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from kelos.api.kinds import CRD
+import make
+from kelos.api.kinds import CRD, NAMESPACE, TASK_SPAWNER
 from kelos.cluster.watch import SILENT_SECONDS
 from kelos.controllers.task import LONGEST_PASS_SECONDS, TaskController
 from kelos.install.crds import build_crds
@@ -45,10 +46,16 @@ class Mute:
         return await self._cluster.list(*args, **options)
 
 
-async def build(*, hangs=False):
-    cluster = LocalCluster(open_plane(Store()))
+async def define(cluster, *kinds):
     for crd in build_crds():
-        await cluster.create(CRD, crd)
+        if crd["spec"]["names"]["kind"] in kinds:
+            await cluster.create(CRD, crd)
+
+
+async def build(*, hangs=False, without=(), cluster=None):
+    cluster = cluster or LocalCluster(open_plane(Store()))
+    kinds = {crd["spec"]["names"]["kind"] for crd in build_crds()}
+    await define(cluster, *kinds.difference(without))
     return TaskController(
         Mute(cluster, hangs=hangs),
         settings=Settings(),
@@ -89,6 +96,35 @@ async def test_one_that_still_reads_is_alive_and_not_ready():
     controller = await build(hangs=True)
     async with running(controller):
         assert ("", True) == (controller.complaint(), controller.unready().startswith("Still reading Task, Job"))
+
+
+async def test_one_that_lacks_a_definition_names_it_and_is_not_started_anew_for_it():
+    """Somebody applied the new Deployment before the definitions: starting it again would not help."""
+    controller = await build(without=["AgentConfig"])
+    async with running(controller):
+        await asyncio.sleep(HOUR_SECONDS)
+
+        said = "the API server has no agentconfigs.kelos.dev; apply the definitions of this version"
+        assert ("", f"Still reading AgentConfig: {said}") == (controller.complaint(), controller.unready())
+
+
+async def test_tasks_do_not_wait_for_the_definition_of_taskspawners():
+    """It is soon seen when it comes, and until then there is none."""
+    cluster = LocalCluster(open_plane(Store()))
+    controller = await build(without=["TaskSpawner"], cluster=cluster)
+    async with running(controller):
+        at_first = controller.unready()
+        await asyncio.sleep(HOUR_SECONDS)
+        later, in_touch = controller.unready(), controller.caches.spawners.in_touch_since()
+        await define(cluster, "TaskSpawner")
+        await cluster.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": make.NAMESPACE}})
+        await cluster.create(TASK_SPAWNER, make.task_spawner_manifest())
+        await asyncio.sleep(60)
+
+        assert at_first.startswith("Still reading TaskSpawner: the API server has no taskspawners.kelos.dev")
+        assert ("", "") == (later, controller.complaint())
+        assert in_touch is not None
+        assert ["bugs"] == [each["metadata"]["name"] for each in controller.caches.spawners.list()]
 
 
 async def test_one_whose_watch_is_stuck_says_so():
