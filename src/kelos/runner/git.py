@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 ALLOWED_PROTOCOLS = "http:https:git:ssh"
 NO_PROGRAMS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+# What git tidies up now and then is done when it ends: our container may be over right after.
+IN_THE_FOREGROUND = ("-c", "gc.autoDetach=false", "-c", "maintenance.autoDetach=false")
 TIMED_OUT = 124
 
 _USER_INFO = re.compile(r"(?<=://)[^/\s]+@")  # up to the last @: a password may hold one
@@ -45,7 +47,7 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 
 def git(*arguments: str, cwd: str | None = None, seconds: float | None = None, text: str = "") -> Result:
     """Run git without its hooks. A run that takes longer than `seconds` is ended and told as a failure."""
-    return run(("git", *NO_PROGRAMS, *arguments), cwd=cwd, seconds=seconds, text=text)
+    return run(("git", *NO_PROGRAMS, *IN_THE_FOREGROUND, *arguments), cwd=cwd, seconds=seconds, text=text)
 
 
 def run(

@@ -304,6 +304,21 @@ def test_a_folder_with_something_else_in_it_is_left_alone(open_host, pod):
     assert (pod.checkout / "precious").exists()
 
 
+def test_git_has_tidied_up_before_the_container_ends(open_host, work, pod):
+    """In the background it would die with the container: each Task would begin it anew, and none get it done."""
+    (pod.home / ".gitconfig").write_text("[gc]\nautoPackLimit = 1\n[fetch]\nunpackLimit = 1\n")
+    pod.prepare(KELOS_REPO=open_host.url("team/app"))
+    (pod.checkout / ".git" / "gc.pid").write_text("1 the-pod-of-an-earlier-agent")
+    commit(work, "newer")
+    git("push", "--quiet", "origin", "main", cwd=work)
+
+    ran = pod.prepare(KELOS_REPO=open_host.url("team/app"))
+
+    assert 0 == ran.exit_code
+    assert 1 == len(list((pod.checkout / ".git" / "objects" / "pack").glob("*.pack")))
+    assert not (pod.checkout / ".git" / "gc.pid").exists()
+
+
 def test_hooks_of_a_persistent_checkout_do_not_run(open_host, pod):
     """An earlier agent may have left some."""
     pod.prepare(KELOS_REPO=open_host.url("team/app"))

@@ -30,7 +30,7 @@ POWERS = (
     *("objects/info/alternates", "objects/info/http-alternates", "refs/replace"),
 )
 HALF_DONE = ("rebase-merge", "rebase-apply", "BISECT_LOG", "BISECT_START")  # merges and picks end with `reset`
-LOCKS = ("index.lock", "HEAD.lock", "config.lock", "shallow.lock", "packed-refs.lock")
+LOCKS = ("index.lock", "HEAD.lock", "config.lock", "shallow.lock", "packed-refs.lock", "gc.pid", "gc.pid.lock")
 
 
 def check_out(request: PrepareRequest) -> None:
