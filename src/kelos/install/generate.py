@@ -32,6 +32,9 @@ GENERATORS: tuple[Generator | str, ...] = (
 What stands above this package is named and looked up when it runs: imports point down.
 """
 
+CHECKOUT_FILE = "action.yml"
+"""What stands where files are written to, so that they are never written to where somebody happens to be."""
+
 OWNED_FOLDERS = (templates.FOLDER,)
 """Folders with nothing but generated files: what nobody generates any more is removed."""
 
@@ -40,7 +43,7 @@ def main(arguments: list[str]) -> int:
     """0 when everything is written or fresh, 1 when `--check` found a stale file."""
     parser = argparse.ArgumentParser(prog="python -m kelos.install.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a file is stale")
-    parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
+    parser.add_argument("--root", type=Path, help="the checkout (default: here)")
     parser.add_argument("--crds", action="store_true", help="print the definitions and write nothing")
     parser.add_argument("--controller", action="store_true", help="print namespace, rights and Deployment")
     parser.add_argument("--image-prefix", default=REGISTRY, metavar="PREFIX", help="where its images are")
@@ -66,18 +69,35 @@ def main(arguments: list[str]) -> int:
         help="let the controller give TaskSpawners with isolation: Dedicated processes of their own",
     )
     options = parser.parse_args(arguments)
+    if mistake := _mistake(options):
+        parser.error(mistake)
     if manifests := list(_asked_for(options)):
         sys.stdout.write(templates.documents(manifests))
         return 0
-    stale = tuple(stale_files(options.root))
+    root = options.root or Path()
+    stale = tuple(stale_files(root))
     if options.check:
         for path, _ in stale:
             sys.stderr.write(f"{path} is stale: run `make generate`\n")
         return 1 if stale else 0
     for path, content in stale:
-        _put(options.root / path, content)
+        _put(root / path, content)
         sys.stderr.write(f"{path}\n")
     return 0
+
+
+def _mistake(options: argparse.Namespace) -> str:
+    """What nobody can mean: it would write files where manifests were expected. Empty when there is nothing."""
+    if (options.serve or options.dedicated_spawners) and not options.controller:
+        return "--serve and --dedicated-spawners say how the controller is installed; add --controller"
+    if "" in (*options.serve, *options.ci_namespace):
+        return "a namespace has no name"
+    is_for_stdout = options.crds or options.controller or options.ci_policy or options.ci_namespace
+    if options.check and is_for_stdout:
+        return "--check looks at files; leave it out to print manifests"
+    if not (is_for_stdout or options.root or Path(CHECKOUT_FILE).is_file()):
+        return "this folder is no checkout of kelos; name one with --root, or say what to print, such as --crds"
+    return ""
 
 
 def _asked_for(options: argparse.Namespace) -> Iterator[Manifest]:

@@ -46,6 +46,27 @@ def test_a_stale_file_is_named_and_mended(tmp_path, capsys, damage):
     assert 0 == generate.main(["--check", "--root", str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--serve", "team-a"], "add --controller"),
+        (["--crds", "--dedicated-spawners"], "add --controller"),
+        (["--ci-namespace", ""], "a namespace has no name"),
+        (["--check", "--crds"], "leave it out to print manifests"),
+        ([], "this folder is no checkout of kelos; name one with --root"),
+    ],
+)
+def test_nothing_is_written_where_manifests_were_meant(tmp_path, monkeypatch, capsys, words, sentence):
+    """A flag that was left out must not fill the folder in which somebody happens to be."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as ended:
+        generate.main(words)
+
+    assert (2, []) == (ended.value.code, list(tmp_path.iterdir()))
+    assert sentence in capsys.readouterr().err
+
+
 def rendered(text: str, *, keep: bool) -> str:
     """What Helm makes of a template with crds.install on, for the few actions that ours may contain."""
     text = re.sub(r"\{\{- /\*.*?\*/ -\}\}\s*", "", text)
