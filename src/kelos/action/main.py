@@ -45,7 +45,7 @@ from kelos.action.trust.prompt import read_prompt
 from kelos.api.checks import check_namespace
 from kelos.api.kinds import TASK
 from kelos.api.reasons import ClientReason
-from kelos.errors import KelosError
+from kelos.errors import AlreadyExists, KelosError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -193,9 +193,14 @@ def _follow(chain: Chain, api: Api, doors: Doors) -> Ending:
 def _dry_run(chain: Chain, api: Api, doors: Doors) -> Ending:
     names = chain.names()
     for link in chain.links:
-        answer = api.create(TASK, doors.namespace, chain.build(link, names), dry_run=True)
+        manifest, title = chain.build(link, names), "The Task, as the cluster would take it"
+        try:
+            answer = api.create(TASK, doors.namespace, manifest, dry_run=True)
+        except AlreadyExists:
+            found = api.get(TASK, doors.namespace, manifest["metadata"]["name"])
+            answer, title = submit.adopt(found, manifest, doors.namespace), "The Task, which the cluster has already"
         answer.get("metadata", {}).pop("managedFields", None)
-        doors.console.group("The Task, as the cluster would take it", json.dumps(answer, indent=2).splitlines())
+        doors.console.group(title, json.dumps(answer, indent=2).splitlines())
     would_be = " and ".join(f"'{name}'" for name in names.values())
     what = f"Task {would_be}" if chain.is_alone else f"The Tasks {would_be}"
     return Ending(conclusion=Conclusion.SKIPPED, message=f"{what} would be accepted; `dry-run` created nothing")

@@ -261,6 +261,16 @@ def test_a_dry_run_creates_nothing_and_shows_the_manifest(job: Job, kubernetes: 
     assert {} == kubernetes.tasks
 
 
+def test_a_dry_run_says_what_the_step_itself_would_say_of_a_name_that_is_taken(job: Job, kubernetes: FakeKubernetes):
+    """The cluster is well; waiting for it would help nobody."""
+    job.use(with_={**BASIC, "name": "taken", "wait": "false"})
+
+    result = job.use(with_={**BASIC, "name": "taken", "prompt": "Something else", "dry-run": "true"})
+
+    assert (2, "invalid-input") == (result.code, result.outputs["failure-reason"]), result.log
+    assert "Task 'taken' in namespace 'ci' exists already and was not made by this step" in result.outputs["message"]
+
+
 def test_a_required_result_that_is_missing_is_a_failure(job: Job, kubernetes: FakeKubernetes):
     """An agent that opened no pull request did not do what the pipeline is for."""
     succeeding(kubernetes, results={"branch": "b"})
