@@ -92,14 +92,13 @@ async def _run(call: Call) -> int:
 async def _run_locally(call: Call) -> int:
     """The same against a cluster of our own, which ends with us."""
     from kelos.cli.plane import local_plane
-    from kelos.processes.engines import find_client
+    from kelos.processes.engines import check_image
 
     prepared = call.prepared(LOCAL_NAMESPACE)
     task = call.task(LOCAL_NAMESPACE, prepared)
     documents = [(kind_of(d, f), d) for f in call.files for d in read_documents(f)]
     containers = str(call.flags["containers"])
-    if containers != "auto":
-        await find_client(containers)  # what is wrong with it is said by us, not by the child
+    await check_image(containers, str(call.flags["image"] or ""))  # said by us, and not by the child ten minutes later
     async with local_plane(containers) as plane:
         cluster = plane.cluster
         for kind, document in documents:

@@ -43,6 +43,18 @@ async def find_client(choice: str, environment: Mapping[str, str] = os.environ) 
     return None
 
 
+async def check_image(choice: str, image: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Raises UserError when the engine of that choice cannot be used, or there is none for an image that needs one."""
+    needs_engine = bool(image) and image not in installed_agents(Settings())
+    if choice == "auto" and not needs_engine:
+        return
+    if await find_client(choice, environment) is None and needs_engine:
+        raise UserError(
+            f"Image '{image}' needs docker or podman, and none is used; start one of them, "
+            "or leave out --image to use an agent of this machine"
+        )
+
+
 @asynccontextmanager
 async def containers_of(client: Client | None, plane: str) -> AsyncIterator[None]:
     """No container of the plane before and after, however the plane ends: a program beside it waits for that."""

@@ -78,7 +78,7 @@ async def test_an_unknown_image_cannot_be_pulled(place: Place) -> None:
 
     waiting = await place.until(POD, "foreign", waits("ErrImagePull"))
 
-    assert 'no command for image "example.org/unknown:1" on this plane' == state(waiting)["waiting"]["message"]
+    assert 'no program of this machine stands for image "example.org/unknown:1"' == state(waiting)["waiting"]["message"]
     await place.until(POD, "foreign", waits("ImagePullBackOff"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kelos.errors import UserError
-from kelos.processes.engines import choose_runner, find_client, installed_agents
+from kelos.processes.engines import check_image, choose_runner, find_client, installed_agents
 from kelos.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +49,18 @@ async def test_an_engine_that_is_asked_for_must_work(machine):
         await find_client("podman", machine(docker=WORKS))
     with pytest.raises(UserError, match="docker cannot be used: permission denied: the socket; choose another"):
         await find_client("docker", machine(docker=BROKEN))
+
+
+async def test_an_image_without_an_engine_is_told_of_before_anything_starts(machine):
+    """Nobody would run it, and the Task would wait for its whole start timeout."""
+    ours = Settings().agent_images["demo"]
+
+    for choice, environment in (("auto", machine(docker=BROKEN)), ("none", machine())):
+        with pytest.raises(UserError, match=r"Image 'example\.org/mine:1' needs docker or podman, and none is used"):
+            await check_image(choice, "example.org/mine:1", environment)
+        await check_image(choice, ours, environment)
+        await check_image(choice, "", environment)
+    await check_image("auto", "example.org/mine:1", machine(podman=WORKS))
 
 
 def test_agents_whose_program_is_here_are_processes():

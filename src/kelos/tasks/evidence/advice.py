@@ -13,6 +13,10 @@ IMAGE: tuple[Row, ...] = (
         "Load the image onto the node, or let the installation's image pull policy be IfNotPresent",
     ),
     (
+        ("no program of this machine",),  # a plane without a container engine
+        "Start docker or podman and then the cluster again, or leave the image out to use an agent of this machine",
+    ),
+    (
         ("no match for platform", "no matching manifest"),
         "Build the image for the node's architecture, or choose nodes by kubernetes.io/arch in nodeSelector",
     ),

@@ -60,7 +60,7 @@ class ProcessRunner:
         args = mounts.arguments(expand_words(container.get("args"), variables))
         argv = self.images(container.get("image", ""), command, args)
         if not argv:
-            raise ImageMissing(f'no command for image "{container.get("image", "")}" on this plane')
+            raise ImageMissing(f'no program of this machine stands for image "{container.get("image", "")}"')
         launch = Launch(
             id=f"{pod['metadata']['uid']}-{name}-{run}",
             argv=argv,
