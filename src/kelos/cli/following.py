@@ -12,6 +12,8 @@ from kelos.cli.streaming import POLL_SECONDS, LogFollower, Screen, safe
 from kelos.cluster.protocol import ChangeType, Cluster
 from kelos.errors import ClusterError, Gone, NotFound, TooManyRequests, Unavailable
 
+QUIET_SECONDS = 20.0
+"""After which a Task without any status is told of: nobody seems to look after it."""
 DRAIN_SECONDS = 5.0
 """How long the end of a Task waits for the last lines of its log."""
 
@@ -80,7 +82,14 @@ async def changes_of(
 
 
 async def follow(
-    cluster: Cluster, namespace: str, name: str, screen: Screen, *, with_logs: bool, say: Callable[[str], None]
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    screen: Screen,
+    *,
+    with_logs: bool,
+    say: Callable[[str], None],
+    quiet_seconds: float = QUIET_SECONDS,
 ) -> Manifest:
     """Follow the Task to its end and return it as it was then."""
     follower: LogFollower | None = None
@@ -88,12 +97,16 @@ async def follow(
     told: tuple[object, ...] = ()
     is_warned = False
     task: Manifest = {}
+    unseen = f"No controller has looked at task/{name} yet; does one serve namespace '{namespace}'? Still waiting"
+    reminder = asyncio.get_running_loop().call_later(quiet_seconds, say, unseen)
     try:
         async for task in changes_of(cluster, namespace, name, say=say):
             if with_logs and follower is None:
                 follower = LogFollower(cluster, task, screen)
                 streaming = asyncio.create_task(follower.run())
             status = task.get("status") or {}
+            if status:
+                reminder.cancel()
             if (problem := warning_of(task)) and not is_warned:
                 is_warned = True
                 say(f"Warning: {safe(problem)}")
@@ -104,6 +117,7 @@ async def follow(
                 told = standing
                 say(phase_line(task))
     finally:
+        reminder.cancel()
         if streaming is not None:
             streaming.cancel()
             await asyncio.gather(streaming, return_exceptions=True)
