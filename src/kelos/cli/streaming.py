@@ -16,6 +16,8 @@ from kelos.cluster.protocol import Cluster
 from kelos.errors import ClusterError, Invalid, NotFound
 
 POLL_SECONDS = 1.0
+OWN_WORDS = "kelos: "
+"""What the runner says itself begins so: talk, and not the agent's answer."""
 LINE_LIMIT = 10 * 1024 * 1024
 
 
@@ -61,8 +63,9 @@ class LogView:
         if line == MARKER_START:
             self._is_in_block = True
         if not self._is_in_block and line.strip():
+            is_ours = line.startswith(OWN_WORDS)
             for shown in self._reader.feed(line):
-                is_answer = self._is_agent and shown.stream is Stream.STDOUT
+                is_answer = self._is_agent and shown.stream is Stream.STDOUT and not is_ours
                 write = self._screen.out if is_answer else self._screen.err
                 write(safe(shown.text))
         if line == MARKER_END:

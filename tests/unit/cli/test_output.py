@@ -81,3 +81,12 @@ def test_a_log_is_shown_for_reading_without_its_machine_block():
     assert "plain" in screen.stdout
     assert "branch" not in screen.stdout + screen.stderr
     assert "\x1b" not in screen.stdout + screen.stderr
+
+
+def test_what_the_runner_says_is_no_answer():
+    """stdout can be piped on: a reason why no agent ran must not stand where its words are expected."""
+    screen = Screen()
+    view = LogView("claude-code", screen)
+    view.feed(b"kelos: The agent did not run\nplain words\n")
+
+    assert ("plain words\n", "kelos: The agent did not run\n") == (screen.stdout, screen.stderr)
