@@ -17,7 +17,8 @@ from kelos.errors import KelosError
 
 Result = TypeVar("Result")
 
-START_SECONDS = 30
+START_SECONDS = 120
+"""Far more than it takes: a machine that is busy starts it too, and one that ends is noticed at once."""
 STOP_SECONDS = 30
 
 
