@@ -53,7 +53,9 @@ def select(sources: Sequence[Source], context: str | None = None) -> ClusterAcce
     files = ", ".join(f"'{source.path}'" for source in sources)
     contexts = _entries(sources, "contexts", "context")
     name = context or next((s.document["current-context"] for s in sources if s.document.get("current-context")), None)
-    known = ", ".join(sorted(contexts)) or "none"
+    if not contexts:
+        raise UserError(f"Kubeconfig {files} has no contexts; check that it is the right file")
+    known = ", ".join(sorted(contexts))
     if name is None:
         raise UserError(f"Kubeconfig {files} has no current context; choose one with --context: {known}")
     chosen = contexts.get(str(name))

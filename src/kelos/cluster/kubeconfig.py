@@ -42,7 +42,10 @@ def _paths(kubeconfig: str | None, environ: Mapping[str, str]) -> Sequence[Path]
     if named:
         existing = [path for path in named if path.exists()]
         if not existing:
-            raise UserError(f"No file named by KUBECONFIG exists: {_listed(named)}; correct the variable or unset it")
+            raise UserError(
+                f"KUBECONFIG names {_listed(named)}, and nothing is there; correct the variable or unset it "
+                "('kelos up' takes its file along when it ends)"
+            )
         return existing
     default = Path(environ.get("HOME") or "~").expanduser() / ".kube" / "config"
     return [default] if default.exists() else []

@@ -110,9 +110,9 @@ CONTEXT = {"cluster": "work", "user": "work"}
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"contexts": []}, "has no contexts; check that it is the right file"),
         ({"current-context": ""}, "no current context; choose one with --context: work"),
         ({"current-context": "wrok"}, "no context 'wrok'; choose one of: work"),
-        ({"contexts": []}, "no context 'work'; choose one of: none"),
         ({"contexts": "work"}, "'contexts' in kubeconfig '/home/me/config' is not a list"),
         ({"contexts": ["work"]}, "An item of 'contexts'"),
         ({"contexts": [{"context": {}}]}, "An item of 'contexts'"),

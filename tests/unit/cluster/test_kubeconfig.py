@@ -66,7 +66,7 @@ def test_a_missing_file_is_named(home: dict[str, str]) -> None:
     """A path is the easiest thing to get wrong."""
     with pytest.raises(UserError, match="'/does/not/exist' does not exist; correct --kubeconfig"):
         load_access(kubeconfig="/does/not/exist", environ=home)
-    with pytest.raises(UserError, match="KUBECONFIG exists: '/a', '/b'; correct the variable"):
+    with pytest.raises(UserError, match="KUBECONFIG names '/a', '/b', and nothing is there; correct the variable"):
         load_access(environ={**home, "KUBECONFIG": "/a:/b"})
 
 
