@@ -52,8 +52,8 @@ class Call:
         )
         if not ready.credentials_type and any(agent.credential_env(kind) for kind in TOKEN_TYPES):
             raise UserError(
-                f"Agent '{self.agent_type}' has no credentials: name a Secret with --secret, write a token with "
-                "'kelos init', or say --credential-type none"
+                f"Agent '{self.agent_type}' has no credentials: name a Secret with --secret, write its token into the "
+                "config file ('kelos init' makes one), or say --credential-type none"
             )
         return ready
 

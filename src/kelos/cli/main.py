@@ -33,6 +33,13 @@ REMEDIES: dict[type[ClusterError], str] = {
     TooManyRequests: "; try again in a minute",
     Conflict: "; somebody else changed it, try again",
 }
+ELSEWHERE = {
+    "describe": "'kelos get RESOURCE NAME --detail' shows one for reading",
+    "create": "'kelos run' creates a Task, 'kelos apply -f FILE' what a file says",
+    "stop": "'kelos cancel NAME' stops a Task",
+    "log": "'kelos logs NAME' shows what the agent did",
+}
+"""Words that people know from kubectl and its like, and what does it here."""
 POLICY = "denied request:"
 GLOBAL_FLAGS = "Every command also takes --config, --kubeconfig, --context and -n/--namespace; see 'kelos --help'."
 
@@ -50,6 +57,13 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         _take_global_flags(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in ELSEWHERE:
+            ctx.fail(f"No such command '{args[0]}'; {ELSEWHERE[args[0]]}.")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

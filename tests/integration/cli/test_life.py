@@ -183,6 +183,7 @@ def test_output_formats_are_contracts(neighbour: Person) -> None:
         (("run", "--type", "demo"), 2, "Give the prompt with either --prompt or --prompt-file"),
         (("run", "--type", "other", "-p", "x"), 2, "'other' is not one of"),
         (("run", "--type", "demo", "-p", "x", "-n", "nowhere"), 3, "Namespace 'nowhere' does not exist; create it, or"),
+        (("describe", "task", "x"), 2, "No such command 'describe'; 'kelos get RESOURCE NAME --detail' shows one"),
         (("frobnicate",), 2, "No such command 'frobnicate'"),
     ],
 )
