@@ -17,7 +17,7 @@ BASIC = {"prompt": "Fix the bug", "credentials-secret": "claude"}
 def only(folder: Path, **programs: str) -> str:
     """A PATH with the usual tools, and of Python only these scripts."""
     folder.mkdir()
-    for tool in ("bash", "sh", "mkdir", "cat"):
+    for tool in ("bash", "sh", "mkdir", "cat", "chmod"):
         (folder / tool).symlink_to(Path("/bin") / tool)
     for name, body in programs.items():
         script = folder / name
@@ -56,6 +56,33 @@ def test_another_name_for_python_is_found(job: Job, kubernetes: FakeKubernetes):
     job.env["PATH"] = only(job.folder / "bin", python3="exit 1", python=f'exec {sys.executable} "$@"')
 
     assert 0 == job.use(with_=BASIC).code
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason", "sentence"),
+    [
+        ("*'(3, 11)'*", 2, "invalid-input", "Mode local needs Python 3.11 or newer"),
+        ("*'-m venv'*", 2, "invalid-input", "The virtual environment of mode local cannot be installed"),
+        ("*'-m pip'*", 3, "api-error", "The packages of mode local cannot be installed"),
+    ],
+    ids=["too-old", "no-venv", "no-index"],
+)
+def test_a_runner_that_cannot_have_the_local_plane_is_told_so(
+    job: Job, fault: str, code: int, reason: str, sentence: str
+):
+    """In outputs as well: a later step asks for the conclusion, whatever went wrong."""
+    venv = 'mkdir -p "$4/bin" && cat "$0" > "$4/bin/python" && chmod +x "$4/bin/python"'
+    python = f'case "$*" in *sys.executable*) echo "$0" ;; {fault}) exit 1 ;; *"-m venv"*) {venv} ;; esac'
+    job.env["PATH"] = only(job.folder / "bin", python3=python)
+
+    result = job.use(with_={**BASIC, "mode": "local"})
+
+    assert (code, "failure", reason) == (
+        result.code,
+        result.outputs["conclusion"],
+        result.outputs["failure-reason"],
+    ), result.log
+    assert result.outputs["message"].startswith(sentence)
 
 
 def test_a_missing_yaml_library_is_fetched_once_by_its_hash(job: Job, kubernetes: FakeKubernetes):
