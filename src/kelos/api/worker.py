@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from pydantic import ConfigDict, Field
 
@@ -119,7 +120,7 @@ class WorkerFields(Model):
     )
     pod_overrides: PodOverrides | None = Field(default=None, description="Changes to the pod.")
 
-    @property
+    @cached_property
     def effective(self) -> Worker:
         """Every doubled field once: `worker` when it says something, else the flat field."""
         worker = self.worker or WorkerSpec()
