@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -26,18 +27,25 @@ class Weather:
 
     def amount(self, what: str, kind: str = "") -> float:
         """How bad it is now; 0 is fair."""
-        return max((fault.amount for fault in self._now(what, kind)), default=0.0)
+        return max([fault.amount for fault in self._now(what, kind)], default=0.0)
 
     def seconds_left(self, what: str, kind: str = "") -> float:
         """How long it will last; 0 when there is no such fault now."""
         now = asyncio.get_running_loop().time()
         return max((fault.until - now for fault in self._now(what, kind)), default=0.0)
 
-    def _now(self, what: str, kind: str) -> list[Fault]:
-        if not self.faults:
-            return []
+    def _now(self, what: str, kind: str) -> Sequence[Fault]:
+        if (known := self._by_what.get(what)) is None:
+            return ()
         now = asyncio.get_running_loop().time()
-        return [f for f in self.faults if f.what == what and f.kind in ("", kind) and f.at <= now < f.until]
+        return [f for f in known if f.kind in ("", kind) and f.at <= now < f.until]
+
+    @cached_property
+    def _by_what(self) -> dict[str, list[Fault]]:
+        found: dict[str, list[Fault]] = {}
+        for fault in self.faults:
+            found.setdefault(fault.what, []).append(fault)
+        return found
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, field
 from functools import cache
@@ -42,7 +43,7 @@ class Decoded:
 
 
 def decode(manifest: Manifest, type_name: str) -> Decoded:
-    """The object as its type. Raises bad-request for the first value of a wrong type; null is absent."""
+    """A copy of the object as its type. Raises bad-request for the first value of a wrong type; null is absent."""
     decoded = Decoded()
     decoded.manifest = _struct(manifest, type_name, "", decoded.unknown)
     return decoded
@@ -87,11 +88,12 @@ def _struct(value: Any, type_name: str, path: str, unknown: list[str]) -> Manife
 
 
 def _value(value: Any, kind: str, path: str, is_quantity: bool, unknown: list[str]) -> Any:
-    if kind == "any" or (kind.endswith("|boolean") and isinstance(value, bool)):
-        return value
-    kind = kind.removesuffix("|boolean")
     if wanted := _PYTHON.get(kind):
         return _plain(value, wanted, path, is_quantity)
+    if kind == "any":
+        return copy.deepcopy(value)
+    if kind.endswith("|boolean"):
+        return value if isinstance(value, bool) else _value(value, kind[: -len("|boolean")], path, is_quantity, unknown)
     if kind[0] == "[":
         if not isinstance(value, list):
             raise _mismatch(path, value, "a list")

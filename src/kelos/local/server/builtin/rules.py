@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -33,7 +32,7 @@ class BuiltInRules:
     check: Check = _nothing_to_check
 
     def admit(self, new: Manifest, old: Manifest | None) -> Admission:
-        decoded = decode(copy.deepcopy(new), self.type_name)
+        decoded = decode(new, self.type_name)
         completed = decoded.manifest
         self.complete(completed, old)
         causes = list(self.check(completed, old))
