@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import itertools
 import sys
 import time
 from collections.abc import Iterable
 from random import SystemRandom
 
+from simulation.garbage import with_few_collections
 from simulation.generator import generate
 from simulation.schedule import Played, play
 from simulation.shrink import shrink
 
 PROGRESS_SECONDS = 10.0
-SCHEDULES_BETWEEN_COLLECTIONS = 20
-"""Python's own pace of collecting garbage costs a seventh of all time here."""
 
 
 def main(arguments: list[str]) -> int:
@@ -51,11 +49,7 @@ def judge(seeds: Iterable[int]) -> int:
     """Many; a line of progress now and then, and the first failure made small."""
     started_at = told_at = time.monotonic()
     number, hours = 0, 0.0
-    gc.freeze()
-    gc.disable()
-    for number, seed in enumerate(seeds, 1):
-        if number % SCHEDULES_BETWEEN_COLLECTIONS == 0:
-            gc.collect()
+    for number, seed in enumerate(with_few_collections(seeds), 1):
         played = play(generate(seed))
         hours += played.seconds / 3600
         if played.violations:
