@@ -46,8 +46,9 @@ class PlayedKubernetes:
     _made: dict[str, int] = field(default_factory=dict)
 
     async def step(self) -> None:
+        pods = (await self.cluster.list(POD, None)).items
         for job in (await self.cluster.list(JOB, None)).items:
-            await self._job(job)
+            await self._job(job, [pod for pod in pods if _owner(pod) == job["metadata"]["uid"]])
         pods = (await self.cluster.list(POD, None)).items
         for pod in pods:
             await self._pod(pod)
@@ -57,9 +58,8 @@ class PlayedKubernetes:
             holders = {p["metadata"]["labels"]["kelos.dev/task-uid"] for p in running if lock in _locks(p)}
             assert len(holders) == 1, f"Tasks {holders} work at once with lock {lock}"
 
-    async def _job(self, job: Manifest) -> None:
+    async def _job(self, job: Manifest, pods: list[Manifest]) -> None:
         meta, spec = job["metadata"], job["spec"]
-        pods = [p for p in (await self.cluster.list(POD, meta["namespace"])).items if _owner(p) == meta["uid"]]
         alive = [p for p in pods if _phase(p) in ("", "Pending", "Running")]
         if "deletionTimestamp" in meta:
             return
