@@ -206,7 +206,7 @@ class Cache:
         if self._absent_since is None:
             self._absent_since = now()
         if self._may_be_absent and now() - self._absent_since >= ABSENT_SECONDS:
-            self._store.replace(())
+            # Nothing is forgotten: a server that begins may know less than before for a while.
             self.synced.set()
 
     def _next_delay(self) -> float:

@@ -12,6 +12,7 @@ import make
 from kelos.api.kinds import CRD, NAMESPACE, TASK_SPAWNER
 from kelos.cluster.watch import SILENT_SECONDS
 from kelos.controllers.task import LONGEST_PASS_SECONDS, TaskController
+from kelos.errors import NotFound
 from kelos.install.crds import build_crds
 from kelos.local.cluster import LocalCluster
 from kelos.local.server.serving import open_plane
@@ -31,11 +32,12 @@ def anyio_backend():
 
 
 class Mute:
-    """A cluster whose lists hang for ever, or not."""
+    """A cluster whose lists hang for ever, or not; a kind that it has forgotten is unknown to lists and watches."""
 
     def __init__(self, cluster, *, hangs):
         self._cluster = cluster
         self._hangs = hangs
+        self.forgotten = None
 
     def __getattr__(self, name):
         return getattr(self._cluster, name)
@@ -43,7 +45,17 @@ class Mute:
     async def list(self, *args, **options):
         if self._hangs:
             await asyncio.Event().wait()
+        self._ask_for(args[0])
         return await self._cluster.list(*args, **options)
+
+    async def watch(self, kind, *args, **options):
+        async for change in self._cluster.watch(kind, *args, **options):
+            self._ask_for(kind)
+            yield change
+
+    def _ask_for(self, kind):
+        if kind is self.forgotten:
+            raise NotFound("the server could not find the requested resource")
 
 
 async def define(cluster, *kinds):
@@ -53,11 +65,11 @@ async def define(cluster, *kinds):
 
 
 async def build(*, hangs=False, without=(), cluster=None):
-    cluster = cluster or LocalCluster(open_plane(Store()))
+    cluster = cluster or Mute(LocalCluster(open_plane(Store())), hangs=hangs)
     kinds = {crd["spec"]["names"]["kind"] for crd in build_crds()}
     await define(cluster, *kinds.difference(without))
     return TaskController(
-        Mute(cluster, hangs=hangs),
+        cluster,
         settings=Settings(),
         now=lambda: datetime.now(timezone.utc),
         monotonic=lambda: asyncio.get_running_loop().time(),
@@ -125,6 +137,25 @@ async def test_tasks_do_not_wait_for_the_definition_of_taskspawners():
         assert ("", "") == (later, controller.complaint())
         assert in_touch is not None
         assert ["bugs"] == [each["metadata"]["name"] for each in controller.caches.spawners.list()]
+
+
+async def test_a_server_that_forgets_a_definition_for_a_while_takes_no_taskspawner_away():
+    """What is gone is let go of: their Tasks would forget who made them."""
+    cluster = Mute(LocalCluster(open_plane(Store())), hangs=False)
+    controller = await build(cluster=cluster)
+    await cluster.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": make.NAMESPACE}})
+    await cluster.create(TASK_SPAWNER, make.task_spawner_manifest())
+    async with running(controller):
+        cluster.forgotten = TASK_SPAWNER
+        await cluster.patch(TASK_SPAWNER, make.NAMESPACE, "bugs", {"metadata": {"labels": {"a": "b"}}})
+        await asyncio.sleep(HOUR_SECONDS)
+        kept, told = controller.caches.spawners.list(), controller.caches.spawners.freshness().last_error
+        cluster.forgotten = None
+        await asyncio.sleep(60)
+
+        assert "the API server has no taskspawners.kelos.dev" in told
+        assert ["bugs"] == [each["metadata"]["name"] for each in kept]
+        assert [{"a": "b"}] == [each["metadata"].get("labels") for each in controller.caches.spawners.list()]
 
 
 async def test_one_whose_watch_is_stuck_says_so():
