@@ -12,7 +12,7 @@ from kelos.install import generate, policy_cel, rbac, templates
 from kelos.install.crds import build_crds
 from kelos.telemetry.metrics import Metrics
 from kelos.telemetry.report_metrics import ReportMetrics
-from kelos.telemetry.spawner_metrics import GitHubMetrics, SpawnerMetrics
+from kelos.telemetry.spawner_metrics import GitHubMetrics, SourceMemoryMetrics, SpawnerMetrics
 from kelos.telemetry.task_metrics import TaskMetrics
 
 CHECKOUT = Path(__file__).parents[3]
@@ -154,7 +154,7 @@ def test_the_guide_lists_every_key_of_the_policy_with_its_default():
 def test_every_number_is_in_the_guide():
     """And nothing in the guide is gone."""
     metrics = Metrics()
-    for more in (TaskMetrics, SpawnerMetrics, GitHubMetrics, ReportMetrics):
+    for more in (TaskMetrics, SpawnerMetrics, SourceMemoryMetrics, GitHubMetrics, ReportMetrics):
         more(metrics.registry)
     families = {f"{f.name}{'_total' if f.type == 'counter' else ''}" for f in metrics.registry.collect()}
 
