@@ -76,13 +76,13 @@ def test_a_spawner_may_go_and_leave_its_tasks(ctl) -> None:
         "ownerReferences": [owner],
     }
     ctl("create", "-f", "-", stdin=own)
-    ctl("wait", "--for=jsonpath={.status.reason}=ConcurrencyLimit", "task/nightly-1", "--timeout=30s")
+    ctl("wait", "--for=jsonpath={.status.reason}=ConcurrencyLimit", "task/nightly-1", "--timeout=100s")
 
-    ctl("delete", "taskspawner", "nightly", "--cascade=orphan", "--timeout=30s")
+    ctl("delete", "taskspawner", "nightly", "--cascade=orphan", "--timeout=100s")
 
-    ctl("wait", "--for=jsonpath={.status.phase}=Succeeded", "task/nightly-1", "--timeout=30s")
+    ctl("wait", "--for=jsonpath={.status.phase}=Succeeded", "task/nightly-1", "--timeout=100s")
     assert "" == ctl("get", "task", "nightly-1", "-o", "jsonpath={.metadata.ownerReferences}")
-    ctl("delete", "task", "nightly-1", "--timeout=30s")
+    ctl("delete", "task", "nightly-1", "--timeout=100s")
 
 
 def test_server_side_apply_and_explain(ctl) -> None:
