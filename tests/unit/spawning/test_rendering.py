@@ -61,6 +61,7 @@ def test_the_template_is_copied_and_its_texts_are_rendered():
         "timeoutSeconds": 1800,
         "startTimeoutSeconds": 60,
         "retries": 2,
+        "retryOn": ["RateLimited"],
         "strictTemplate": True,
         "ttlSecondsAfterFinished": 0,
         "podFailurePolicy": {"rules": [{"action": "Ignore"}]},
