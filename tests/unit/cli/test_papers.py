@@ -112,7 +112,7 @@ def test_the_commands_of_the_papers_exist(paper: str) -> None:
         elif program == "make":
             assert re.search(rf"^{arguments[0]}:", MAKEFILE, re.M)
         else:
-            assert program in ("kubectl", "python", "export", "git")
+            assert program in ("kubectl", "python", "export", "git", "printf")
             continue
         checked += 1
     assert checked >= 5
