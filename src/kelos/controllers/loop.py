@@ -16,6 +16,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 WORKERS = 8
 LAST_PASS_SECONDS = 3.0
+SOONEST_SECONDS = 0.001
+"""A timer may come a moment before its time by the clock: who is a nanosecond early shall not come at once again."""
 LONGEST_OUTAGE_DELAY_SECONDS = 30.0
 """An API that could not be reached says nothing about the key: once it is back, nobody waits for long."""
 
@@ -104,5 +106,5 @@ class Loop(Generic[Key]):
             return "broken"
         self._queue.forget(key)
         if again is not None:
-            self._queue.add_after(key, again)
+            self._queue.add_after(key, max(again, SOONEST_SECONDS))
         return "ok"

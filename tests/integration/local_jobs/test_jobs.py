@@ -118,12 +118,13 @@ async def test_several_completions_run_side_by_side(place: Place) -> None:
     assert 5 == len(await place.pods("many"))
 
 
-async def test_a_waiting_pod_replaces_nothing_until_the_old_one_failed(place: Place) -> None:
+async def test_a_waiting_pod_replaces_nothing_until_the_old_one_failed(place: Place, tmp_path: Path) -> None:
     """With podReplacementPolicy Failed, two pods of one Job never work on the same thing."""
-    script = "trap '' TERM; while :; do sleep 0.05; done"
+    script = f"trap '' TERM; echo $$ > {tmp_path}/deaf; while :; do sleep 0.05; done"
     spec = {"podReplacementPolicy": "Failed", "backoffLimit": 1}
     await place.create(JOB, job("careful", container(script), **spec))
     first = await place.until_pod("careful", phase("Running"))
+    await until_file(tmp_path / "deaf")
 
     await place.cluster.delete(POD, SPACE, first["metadata"]["name"])
     both = await place.until_pod("careful", lambda pod: pod["metadata"]["uid"] != first["metadata"]["uid"])

@@ -38,8 +38,6 @@ SPREAD_SECONDS = 0.02
 """First looks after a start are spread over so much time for each spawner that there is."""
 DAMAGED_LOOK_SECONDS = 60.0
 STALE_LOOK_SECONDS = 1.0
-SOONEST_SECONDS = 0.001
-"""A timer may come a moment before its time by the clock: who is a nanosecond early shall not come at once again."""
 SOON_SECONDS = 0.05
 """After a pass that wrote something: the watches shall have told of it."""
 
@@ -126,7 +124,7 @@ class Passes:
         if is_at_rest:
             return None
         moments = [again, memory.due_at - self.scout.monotonic(), next_moment(view)]
-        return max(SOONEST_SECONDS, min(seconds for seconds in moments if seconds is not None))
+        return min(seconds for seconds in moments if seconds is not None)
 
     async def _look_and_make(self, view: SpawnerView, memory: Memory) -> float | None:
         """Look when it is time, a schedule in every pass: that costs nothing; then make what there is room for."""
