@@ -264,7 +264,7 @@ def names_the_job_before_it_is_there(patch):
 
 @bug("is honest")
 def calls_every_end_a_success(patch):
-    patch.setattr(attempts, "why_ended", lambda pod, outcome, **_: Diagnosis(reason=None, message="well"))
+    patch.setattr(attempts, "why_ended", lambda end: Diagnosis(reason=None, message="well"))
 
 
 @bug("is honest", theme="clients")
@@ -359,7 +359,7 @@ def judges_a_finished_task_again(patch):
 def tells_which_key_it_uses(patch):
     keys: dict[str, Any] = {}
 
-    async def secrets(self, view):
+    async def inputs(self, view):
         found = await self.cluster.get(start_view.SECRET, view.task.meta.namespace, "key")
         keys.update(found["data"])
         return await original(self, view)
@@ -367,8 +367,8 @@ def tells_which_key_it_uses(patch):
     def tell(view, *rest):
         return original_tell(view, *rest[:-1], f"{rest[-1]} {keys}")
 
-    original, original_tell = StartReader._secrets, start.tell
-    patch.setattr(StartReader, "_secrets", secrets)
+    original, original_tell = StartReader._with_inputs, start.tell
+    patch.setattr(StartReader, "_with_inputs", inputs)
     patch.setattr(start, "tell", tell)
 
 
