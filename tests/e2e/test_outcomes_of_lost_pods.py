@@ -87,7 +87,8 @@ def test_a_tree_of_processes_that_is_killed_says_so(installation: Installation) 
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(installation.run, "killed", "say up\nsleep 600", "--wait")
         pod = await_log(installation, "killed", "up")
-        shell(installation, pod, "kill -9 -1 || true")
+        with suppress(subprocess.CalledProcessError):  # the shell may go with its container before it can answer
+            shell(installation, pod, "kill -9 -1")
         status = ended(installation, "killed")
         done = waiting.result()
 
