@@ -1,4 +1,4 @@
-"""An engine that a test drives pass by pass, over any cluster; its sources are schedules alone."""
+"""An engine that a test drives pass by pass, over any cluster; its sources are schedules alone unless it is told."""
 
 from __future__ import annotations
 
@@ -28,7 +28,13 @@ class Schedules:
 
 @asynccontextmanager
 async def engine(
-    cluster: Any, now: Callable[[], datetime], *, namespace: str | None = None, recipe: Any = None, **options: Any
+    cluster: Any,
+    now: Callable[[], datetime],
+    *,
+    namespace: str | None = None,
+    recipe: Any = None,
+    sources: Any = None,
+    **options: Any,
 ) -> AsyncIterator[SpawnerController]:
     """With caches that are complete; `options` as the engine has them."""
     found = build_caches(cluster, namespace)
@@ -36,7 +42,7 @@ async def engine(
     running = SpawnerController(
         cluster,
         caches=caches,
-        sources=Schedules(),
+        sources=sources or Schedules(),
         recipe=recipe or Recipe(),
         now=now,
         monotonic=lambda: now().timestamp(),

@@ -16,17 +16,15 @@ import pytest
 import make
 from kelos.api.kinds import NAMESPACE, TASK, TASK_SPAWNER, WORKSPACE, Manifest
 from kelos.api.work_item import Sighting, WorkItem
-from kelos.controllers.task_caches import build_caches
 from kelos.controllers.task_spawner import engine as engines
-from kelos.controllers.task_spawner.engine import SpawnerCaches, SpawnerController
+from kelos.controllers.task_spawner.engine import SpawnerController
 from kelos.local.cluster import LocalCluster
 from kelos.sources.protocol import Listing
 from kelos.sources.shelf import Shelf
 from simulation.plane import new_plane
+from simulation.spawning.engines import engine
 from simulation.spawning.people import spawner_manifest
-from simulation.spawning.stage import Recipe
 from virtual_time import VirtualLoop
-from world import SilentLog
 
 pytestmark = pytest.mark.anyio
 LABELS = tuple(f"{n}".rjust(100, "x") for n in range(50))
@@ -77,22 +75,13 @@ class Server:
         return WorkItem(key=sighting.key, revision="r") if sighting.key == "1" else None
 
 
-class Tally:
-    def looked(self, items: int, seconds: float) -> None: ...
-
-    def look_failed(self, seconds: float) -> None: ...
-
-    def created(self) -> None: ...
-
-
 @dataclass
 class Town:
     cluster: LocalCluster
     now: Callable[[], datetime]
 
     async def settle(self, namespace: str, spawners: int) -> None:
-        for name in ("repo",):
-            await self.cluster.create(WORKSPACE, _in(namespace, make.workspace_manifest(name)))
+        await self.cluster.create(WORKSPACE, _in(namespace, make.workspace_manifest("repo")))
         for number in range(spawners):
             wanted = spawner_manifest(f"s-{number}", when={"githubIssues": {"pollInterval": "60s"}})
             await self.cluster.create(TASK_SPAWNER, _in(namespace, wanted))
@@ -123,28 +112,22 @@ async def town(*namespaces: str) -> AsyncIterator[Town]:
 
 @asynccontextmanager
 async def running(place: Town, servers: Servers, shelf: Shelf | None = None) -> AsyncIterator[SpawnerController]:
-    found = build_caches(place.cluster, None)
-    caches = SpawnerCaches(spawners=found.spawners, tasks=found.tasks, workspaces=found.workspaces)
-    controller = SpawnerController(
-        place.cluster,
-        caches=caches,
-        sources=servers,
-        recipe=Recipe(),
-        now=place.now,
-        monotonic=asyncio.get_running_loop().time,
-        log=SilentLog(),
-        tally=Tally(),
-        rng=Random(7),
-        shelf=shelf,
-    )
-    working = [asyncio.ensure_future(cache.run()) for cache in caches]
-    working.append(asyncio.ensure_future(controller.run()))
-    try:
-        yield controller
-    finally:
-        for task in working:
-            task.cancel()
-        await asyncio.gather(*working, controller.close(), return_exceptions=True)
+    async with engine(place.cluster, place.now, sources=servers, shelf=shelf) as controller:
+        working = asyncio.ensure_future(controller.run())
+        try:
+            yield controller
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+
+async def newcomer_beside_slow_servers(place: Town, servers: Servers) -> float:
+    """In how many seconds the first of three new TaskSpawners is looked at; five minutes go by."""
+    await asyncio.sleep(60.0)
+    came_at = asyncio.get_running_loop().time()
+    await place.settle("small", 3)
+    await asyncio.sleep(300.0)
+    return servers.first_look("small") - came_at
 
 
 async def test_slow_servers_of_one_namespace_keep_no_other_waiting():
@@ -153,12 +136,7 @@ async def test_slow_servers_of_one_namespace_keep_no_other_waiting():
         servers = Servers(slow={"hostile": 110.0})
         await place.settle("hostile", 80)
         async with running(place, servers):
-            await asyncio.sleep(60.0)
-            came_at = asyncio.get_running_loop().time()
-            await place.settle("small", 3)
-            await asyncio.sleep(300.0)
-
-            assert servers.first_look("small") - came_at < 10.0
+            assert await newcomer_beside_slow_servers(place, servers) < 10.0
             assert all(count >= 4 for count in servers.looked("small").values())
             assert 3 == await place.tasks("small")
             assert servers.looked("hostile")
@@ -171,12 +149,7 @@ async def test_without_shares_they_would_wait(monkeypatch):
         servers = Servers(slow={"hostile": 110.0})
         await place.settle("hostile", 80)
         async with running(place, servers):
-            await asyncio.sleep(60.0)
-            came_at = asyncio.get_running_loop().time()
-            await place.settle("small", 3)
-            await asyncio.sleep(300.0)
-
-            assert servers.first_look("small") - came_at > 30.0
+            assert await newcomer_beside_slow_servers(place, servers) > 30.0
 
 
 async def test_long_lists_of_one_namespace_push_out_nothing_of_another():
