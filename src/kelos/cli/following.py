@@ -98,13 +98,15 @@ async def follow(
     is_warned = False
     task: Manifest = {}
     unseen = f"No controller has looked at task/{name} yet; does one serve namespace '{namespace}'? Still waiting"
-    reminder = asyncio.get_running_loop().call_later(quiet_seconds, say, unseen)
+    reminder: asyncio.TimerHandle | None = None
     try:
         async for task in changes_of(cluster, namespace, name, say=say):
             if with_logs and follower is None:
                 follower = LogFollower(cluster, task, screen)
                 streaming = asyncio.create_task(follower.run())
             status = task.get("status") or {}
+            if reminder is None:  # not before the Task was seen: a server that is away says nothing of controllers
+                reminder = asyncio.get_running_loop().call_later(quiet_seconds, say, unseen)
             if status:
                 reminder.cancel()
             if (problem := warning_of(task)) and not is_warned:
@@ -117,7 +119,8 @@ async def follow(
                 told = standing
                 say(phase_line(task))
     finally:
-        reminder.cancel()
+        if reminder is not None:
+            reminder.cancel()
         if streaming is not None:
             streaming.cancel()
             await asyncio.gather(streaming, return_exceptions=True)
